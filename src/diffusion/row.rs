@@ -1,0 +1,100 @@
+//! A sampler's program: rows of numbers that one kernel executes.
+//!
+//! A row may call the network once and then makes up to [`MAX_ASSIGNS`] linear
+//! combinations of image registers. Every solver in the linear family (DDPM,
+//! DDIM, Euler, Heun, multistep methods, …) is a table of such rows.
+
+/// An image register: a whole batch of samples `[N, C, H, W]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Register {
+    /// The sample, x_t.
+    Sample = 0,
+    /// A sample set aside (a two-stage method's starting point).
+    Saved = 1,
+    /// Earlier model outputs, newest first by convention of the sampler.
+    History0 = 2,
+    History1 = 3,
+    History2 = 4,
+    History3 = 5,
+    /// x̂0 of the newest network call.
+    X0Hat = 6,
+    /// ε̂ of the newest network call.
+    EpsHat = 7,
+}
+
+/// How many registers there are.
+pub const REGISTERS: usize = 8;
+/// Operands of a combination: every register, then this row's fresh noise.
+pub const OPERANDS: usize = REGISTERS + 1;
+/// Index of the noise among the operands.
+pub const NOISE: usize = REGISTERS;
+/// How many combinations one row may make.
+pub const MAX_ASSIGNS: usize = 3;
+
+/// One row: an optional network call, then linear combinations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The network call, if this row makes one.
+    pub call: Option<Call>,
+    /// Combinations; all read the registers as they are after the call
+    /// (x̂0 and ε̂ fresh) and before any of them is written.
+    pub assigns: Vec<Assign>,
+    /// The scheduler step that this row belongs to, from 0.
+    pub step: usize,
+    /// Whether this row completes its scheduler step (one trajectory entry each).
+    pub completes_step: bool,
+    /// Whether some combination uses fresh noise; its slice is `step`'s.
+    pub uses_noise: bool,
+}
+
+/// One evaluation of the network, and how its output becomes x̂0 and ε̂.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The register the network sees.
+    pub input: Register,
+    /// Factor applied to the input before the network sees it.
+    pub input_scale: f32,
+    /// The timestep given to the network, possibly fractional.
+    pub timestep: f32,
+    /// Guidance scale s in ε_u + s(ε_c − ε_u); 1 is the plain conditional model.
+    pub guidance_scale: f32,
+    /// x̂0 = `x0_from_input`·input + `x0_from_output`·output, before thresholding.
+    pub x0_from_input: f32,
+    pub x0_from_output: f32,
+    /// ε̂ = `eps_from_input`·input + `eps_from_output`·output + `eps_from_x0`·x̂0,
+    /// with x̂0 after thresholding.
+    pub eps_from_input: f32,
+    pub eps_from_output: f32,
+    pub eps_from_x0: f32,
+    /// What is done to x̂0.
+    pub threshold: Threshold,
+    /// Per-pixel variance from the network's second half of channels.
+    pub learned_variance: Option<LearnedVariance>,
+}
+
+/// What keeps x̂0 in the data's range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threshold {
+    None,
+    /// Clamp to ±range.
+    Static { range: f32 },
+    /// Imagen (Saharia et al. 2022, §2.3): s = clamp(quantile_ratio |x̂0|, 1, max)
+    /// per sample, clamp to ±s, divide by s.
+    Dynamic { ratio: f32, max: f32 },
+}
+
+/// Nichol & Dhariwal 2021, eq. 15: log Σ = f·max_log + (1 − f)·min_log with
+/// f = (v + 1)/2; the row's noise operand becomes exp(½ log Σ)·z.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LearnedVariance {
+    pub min_log: f32,
+    pub max_log: f32,
+}
+
+/// `to` ← Σ coefficients[i]·operand[i].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assign {
+    pub to: Register,
+    pub coefficients: [f32; OPERANDS],
+}

@@ -1,0 +1,3 @@
+//! Reverie: a diffusion model's U-Net as hand-written WGSL compute shaders.
+
+pub mod diffusion;

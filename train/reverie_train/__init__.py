@@ -1,0 +1,1 @@
+"""Trains, exports and evaluates Reverie's models, and makes its parity fixtures."""

@@ -1,0 +1,199 @@
+"""The training loop: v, epsilon or x0 regression, resumable to the bit from one checkpoint file.
+
+A batch and its noise are pure functions of (seed, step, process), so a resumed run needs no state
+of a random generator to continue exactly where it stopped.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from torch.nn import functional as F
+
+from .config import Config
+from .data import Dataset
+from .network import build_scheduler, build_unet
+from .reporting import Reporter
+
+
+@dataclass
+class Progress:
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)  # (images, mean loss since last)
+
+
+class Trainer:
+    def __init__(
+        self, config: Config, data: Dataset, accelerator: Accelerator, minutes: float = math.inf
+    ) -> None:
+        """`minutes` is a second budget, of wall time: whichever is nearer its end anneals."""
+        self.config, self.accelerator, self.minutes = config, accelerator, minutes
+        self.images = data.images.to(accelerator.device)
+        self.labels = data.labels.to(accelerator.device)
+        torch.manual_seed(config.training.seed)
+        self.scheduler = build_scheduler(config)
+        unet = build_unet(config).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(
+            unet.parameters(),
+            lr=config.training.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=config.training.weight_decay,
+        )
+        self.unet, self.optimizer = accelerator.prepare(unet, optimizer)
+        self.ema = EMAModel(
+            self.bare_unet.parameters(),
+            decay=config.training.ema_decay,
+            use_ema_warmup=True,
+            power=3 / 4,
+            foreach=True,
+        )
+        self.ema.to(accelerator.device)
+        self.progress = Progress()
+
+    @property
+    def bare_unet(self) -> torch.nn.Module:
+        return self.accelerator.unwrap_model(self.unet)
+
+    @property
+    def fraction(self) -> float:
+        """How much of the budget is spent, 0 to 1."""
+        images = self.progress.images / self.config.training.images
+        return min(1.0, max(images, self.progress.seconds / (60 * self.minutes)))
+
+    def learning_rate(self) -> float:
+        """A linear warm-up, then a cosine over the budget."""
+        config = self.config.training
+        warmup = min(1.0, (self.progress.images + 1) / max(1, config.warmup_images))
+        cosine = 0.5 * (1 + math.cos(math.pi * self.fraction))
+        low, high = config.final_learning_rate, config.learning_rate
+        return warmup * (low + (high - low) * cosine)
+
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """This step's images and labels: slices of a fresh permutation for every epoch."""
+        size, ranks = self.config.training.batch_size, self.accelerator.num_processes
+        first = (self.progress.step * ranks + self.accelerator.process_index) * size
+        positions = range(first, first + size)
+        indices = torch.tensor([self._shuffled(position) for position in positions])
+        return self.images[indices], self.labels[indices]
+
+    def _shuffled(self, position: int) -> int:
+        epoch, offset = divmod(position, len(self.images))
+        if getattr(self, "_epoch", None) != epoch:
+            generator = torch.Generator().manual_seed(self.config.training.seed * 100_003 + epoch)
+            self._epoch = epoch
+            self._permutation = torch.randperm(len(self.images), generator=generator)
+        return int(self._permutation[offset])
+
+    def step(self) -> torch.Tensor:
+        """One optimiser step; returns the loss, still on the device."""
+        config = self.config.training
+        started = time.monotonic()
+        clean, labels = self.batch()
+        device = clean.device
+        generator = torch.Generator().manual_seed(
+            (config.seed * 1_000_003 + self.progress.step) * 4_099 + self.accelerator.process_index
+        )
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        steps = self.scheduler.config.num_train_timesteps
+        timestep = torch.randint(steps, (len(clean),), generator=generator).to(device)
+        dropped = torch.rand(len(clean), generator=generator).to(device) < config.label_dropout
+        labels = labels.masked_fill(dropped, self.config.null_label)
+
+        noisy = self.scheduler.add_noise(clean, noise, timestep)
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        output = self.unet(noisy, timestep, class_labels=labels).sample
+        error = F.mse_loss(output.float(), self._target(clean, noise, timestep), reduction="none")
+        loss = (error.mean(dim=(1, 2, 3)) * self._weight(timestep)).mean()
+
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.unet.parameters(), config.max_grad_norm)
+        self.optimizer.step()
+        self.ema.step(self.bare_unet.parameters())
+        self.progress.step += 1
+        self.progress.images += len(clean) * self.accelerator.num_processes
+        self.progress.seconds += time.monotonic() - started
+        return loss.detach()
+
+    def _target(
+        self, clean: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor
+    ) -> torch.Tensor:
+        match self.scheduler.config.prediction_type:
+            case "v_prediction":
+                return self.scheduler.get_velocity(clean, noise, timestep)
+            case "epsilon":
+                return noise
+            case "sample":
+                return clean
+            case other:
+                raise ValueError(f"unknown prediction_type {other!r}")
+
+    def _weight(self, timestep: torch.Tensor) -> torch.Tensor:
+        gamma = self.config.training.min_snr_gamma
+        if gamma is None:
+            return torch.ones_like(timestep, dtype=torch.float32)
+        alpha_cumprod = self.scheduler.alphas_cumprod.to(timestep.device)[timestep]
+        snr = alpha_cumprod / (1 - alpha_cumprod)
+        weight = snr.clamp(max=gamma)  # of the error in x0; divided by that of the target below
+        match self.scheduler.config.prediction_type:
+            case "v_prediction":
+                return weight / (snr + 1)
+            case "epsilon":
+                return weight / snr
+            case _:
+                return weight
+
+    def save(self, path: Path) -> None:
+        """Writes the checkpoint whole or not at all."""
+        state = {
+            "unet": self.bare_unet.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
+        self.bare_unet.load_state_dict(state["unet"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+
+
+def train(
+    config: Config,
+    data: Dataset,
+    run: Path,
+    *,
+    minutes: float = math.inf,
+    log_seconds: float = 20,
+    checkpoint_seconds: float = 300,
+) -> None:
+    """Trains to the end of the budget, resuming from `run/checkpoint.pt` when there is one."""
+    run.mkdir(parents=True, exist_ok=True)
+    checkpoint = run / "checkpoint.pt"
+    accelerator = Accelerator(mixed_precision=config.training.mixed_precision)
+    trainer = Trainer(config, data, accelerator, minutes)
+    if checkpoint.exists():
+        trainer.load(checkpoint)
+        accelerator.print(f"resumed at {trainer.progress.images:,} images")
+    reporter = Reporter(config, data, trainer, run, log_seconds)
+    last_saved = time.monotonic()
+    while trainer.fraction < 1:
+        reporter.add(trainer.step())
+        due = time.monotonic() - last_saved > checkpoint_seconds
+        if accelerator.is_main_process and (due or trainer.fraction >= 1):
+            trainer.save(checkpoint)
+            reporter.draw()
+            last_saved = time.monotonic()
