@@ -1,3 +1,7 @@
 //! Reverie: a diffusion model's U-Net as hand-written WGSL compute shaders.
 
+pub mod cpu;
 pub mod diffusion;
+pub mod gpu;
+pub mod kernels;
+pub mod machine;

@@ -78,10 +78,15 @@ pub struct Call {
 pub enum Threshold {
     None,
     /// Clamp to ±range.
-    Static { range: f32 },
+    Static {
+        range: f32,
+    },
     /// Imagen (Saharia et al. 2022, §2.3): s = clamp(quantile_ratio |x̂0|, 1, max)
     /// per sample, clamp to ±s, divide by s.
-    Dynamic { ratio: f32, max: f32 },
+    Dynamic {
+        ratio: f32,
+        max: f32,
+    },
 }
 
 /// Nichol & Dhariwal 2021, eq. 15: log Σ = f·max_log + (1 − f)·min_log with

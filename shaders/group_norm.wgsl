@@ -1,0 +1,100 @@
+// Group normalisation (Wu & He 2018), reduced to one multiply-add per element:
+// a workgroup takes one group of one sample, finds mean and variance in two
+// passes (x − μ, never E[x²] − μ²), and writes for each of its channels
+// factor = γ/σ and term = β − μγ/σ. A time embedding's (scale, shift) joins in:
+// y·(1 + scale) + shift. `activation` applies them.
+//
+// Groups are counted over logical channels and may straddle the vec4s, and the
+// padding between the two halves of a concatenation.
+
+struct Params {
+    pixels: u32,
+    channels: u32,      // logical
+    groups: u32,
+    pitch: u32,         // of x, in floats
+    offset: u32,
+    split: u32,         // logical channels before the concatenation's gap
+    gap: u32,           // padding channels at the split
+    physical: u32,      // channels with all padding, the pitch of `affine`
+    temb_pitch: u32,    // floats; 0: no scale-shift
+    scale_offset: u32,
+    shift_offset: u32,
+    eps: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;            // (N, H·W, pitch)
+@group(0) @binding(2) var<storage, read> gamma: array<f32>;        // (channels)
+@group(0) @binding(3) var<storage, read> beta: array<f32>;         // (channels)
+@group(0) @binding(4) var<storage, read> temb: array<f32>;         // (N, temb_pitch)
+@group(0) @binding(5) var<storage, read_write> affine: array<f32>; // (N, physical/4, factor|term, 4)
+
+const LANES: u32 = 64u;
+var<workgroup> partial: array<f32, LANES>;
+var<workgroup> partial_square: array<f32, LANES>;
+
+fn physical(channel: u32) -> u32 {
+    return channel + select(0u, p.gap, channel >= p.split);
+}
+
+fn write_affine(n: u32, channel: u32, factor: f32, term: f32) {
+    let at = n * p.physical * 2u + (channel / 4u) * 8u + channel % 4u;
+    affine[at] = factor;
+    affine[at + 4u] = term;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = workgroup.x;
+    let n = workgroup.y;
+    let width = p.channels / p.groups;
+    let first = group * width;
+    let count = p.pixels * width;
+    let base = n * p.pixels * p.pitch + p.offset;
+
+    var sum = 0.0;
+    for (var i = lane; i < count; i += LANES) {
+        sum += x[base + (i / width) * p.pitch + physical(first + i % width)];
+    }
+    partial[lane] = sum;
+    workgroupBarrier();
+    var total = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+        total += partial[i];
+    }
+    let mean = total / f32(count);
+
+    var square = 0.0;
+    for (var i = lane; i < count; i += LANES) {
+        let d = x[base + (i / width) * p.pitch + physical(first + i % width)] - mean;
+        square += d * d;
+    }
+    partial_square[lane] = square;
+    workgroupBarrier();
+    total = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+        total += partial_square[i];
+    }
+    let inverse = inverseSqrt(total / f32(count) + p.eps);
+
+    for (var i = lane; i < width; i += LANES) {
+        let channel = first + i;
+        var factor = gamma[channel] * inverse;
+        var term = beta[channel] - mean * factor;
+        if p.temb_pitch != 0u {
+            let at = n * p.temb_pitch + channel;
+            let scale = 1.0 + temb[at + p.scale_offset];
+            factor *= scale;
+            term = term * scale + temb[at + p.shift_offset];
+        }
+        let place = physical(channel);
+        write_affine(n, place, factor, term);
+        // A padding channel stays zero whatever the activation before it was.
+        let end = select(p.physical, p.split + p.gap, channel + 1u == p.split);
+        if channel + 1u == p.split || channel + 1u == p.channels {
+            for (var pad = place + 1u; pad < end; pad++) {
+                write_affine(n, pad, 0.0, 0.0);
+            }
+        }
+    }
+}

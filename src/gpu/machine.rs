@@ -1,0 +1,235 @@
+//! The GPU machine: buffers, programs and the command encoder.
+
+use futures_channel::oneshot;
+
+use super::Gpu;
+use super::pipeline::Pipelines;
+use crate::kernels::{BufferId, Dispatch};
+use crate::machine::{Machine, MachineError, ProgramId, Table};
+
+/// Uniforms lie at multiples of this (the default dynamic-offset alignment).
+const UNIFORM_ALIGNMENT: usize = 256;
+
+/// What was asked of the device so far; the step loop must not raise these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub buffers_created: u64,
+    pub readbacks: u64,
+}
+
+/// Dispatches with their pipelines and bind groups.
+#[derive(Debug)]
+struct Program {
+    steps: Vec<Step>,
+    uniforms: wgpu::Buffer,
+}
+
+#[derive(Debug)]
+struct Step {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    /// Byte offset of row 0's uniform, and how many rows there are.
+    uniform: u32,
+    rows: u32,
+    grid: [u32; 3],
+}
+
+/// Runs plans on WebGPU.
+#[derive(Debug)]
+pub struct GpuMachine {
+    pub gpu: Gpu,
+    pub counters: Counters,
+    buffers: Table<wgpu::Buffer>,
+    programs: Table<Program>,
+    pipelines: Pipelines,
+    encoder: Option<wgpu::CommandEncoder>,
+}
+
+impl GpuMachine {
+    pub async fn new() -> Result<Self, MachineError> {
+        Ok(Self::on(Gpu::new().await?))
+    }
+
+    pub fn on(gpu: Gpu) -> Self {
+        Self {
+            gpu,
+            counters: Counters::default(),
+            buffers: Table::default(),
+            programs: Table::default(),
+            pipelines: Pipelines::default(),
+            encoder: None,
+        }
+    }
+
+    /// The buffer itself, for those who draw from it.
+    pub fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
+        self.buffers.get(id.0)
+    }
+
+    /// The commands of the submission in the making.
+    pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
+        self.encoder.get_or_insert_with(|| self.gpu.device.create_command_encoder(&Default::default()))
+    }
+
+    /// Every buffer of this machine is made here.
+    pub fn create_buffer(&mut self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.counters.buffers_created += 1;
+        self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Copies bytes of a buffer out, when the queue has come that far.
+    pub async fn read_bytes(
+        &mut self,
+        source: &wgpu::Buffer,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<Vec<u8>, MachineError> {
+        self.counters.readbacks += 1;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.create_buffer("readback", bytes, usage);
+        self.encoder().copy_buffer_to_buffer(source, offset, &staging, 0, bytes);
+        self.submit();
+        let (done, mapped) = oneshot::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only if nobody waits any more.
+            let _ = done.send(result);
+        });
+        // Natively this runs the callback; a browser does so by itself.
+        let polled = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        polled.map_err(|e| MachineError::Failed { reason: e.to_string() })?;
+        let mapped = mapped.await;
+        self.gpu.health()?;
+        match mapped {
+            Ok(Ok(())) => {}
+            _ => return Err(MachineError::Failed { reason: "a result could not be read back".into() }),
+        }
+        let view = staging.get_mapped_range(..);
+        let view = view.map_err(|e| MachineError::Failed { reason: e.to_string() })?;
+        Ok(view.to_vec())
+    }
+
+    fn step(&mut self, dispatch: &Dispatch, uniforms: &wgpu::Buffer, uniform: usize) -> Step {
+        let shader = dispatch.kernel.shader;
+        let made = self.pipelines.get(&self.gpu.device, shader);
+        let mut entries = vec![wgpu::BindGroupEntry {
+            binding: 0,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: uniforms,
+                offset: 0,
+                size: std::num::NonZeroU64::new(dispatch.params_at(0).len() as u64),
+            }),
+        }];
+        entries.extend(dispatch.buffers.iter().zip(1..).map(|(id, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: self.buffers.get(id.0).as_entire_binding(),
+        }));
+        let bind_group = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(shader.name),
+            layout: &made.layout,
+            entries: &entries,
+        });
+        Step {
+            pipeline: made.pipeline,
+            bind_group,
+            uniform: uniform as u32,
+            rows: dispatch.params.len() as u32,
+            grid: dispatch.grid,
+        }
+    }
+}
+
+impl Machine for GpuMachine {
+    fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError> {
+        let bytes = 4 * words.max(4) as u64;
+        let limit = self.gpu.device.limits().max_storage_buffer_binding_size;
+        if bytes > limit {
+            return Err(MachineError::TooLarge { what: "one buffer", bytes, limit });
+        }
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = self.create_buffer("reverie", bytes, usage);
+        Ok(BufferId(self.buffers.insert(buffer)))
+    }
+
+    fn free(&mut self, buffer: BufferId) {
+        self.buffers.remove(buffer.0);
+    }
+
+    fn write(&mut self, to: BufferId, at: usize, data: &[u32]) {
+        // Writes overtake commands that are not yet submitted.
+        self.submit();
+        self.gpu.queue.write_buffer(self.buffers.get(to.0), 4 * at as u64, bytemuck::cast_slice(data));
+    }
+
+    fn copy(&mut self, from: (BufferId, usize), to: (BufferId, usize), words: usize) {
+        let (source, target) = (self.buffers.get(from.0.0).clone(), self.buffers.get(to.0.0).clone());
+        let (at, place) = (4 * from.1 as u64, 4 * to.1 as u64);
+        self.encoder().copy_buffer_to_buffer(&source, at, &target, place, 4 * words as u64);
+    }
+
+    fn compile(&mut self, dispatches: Vec<Dispatch>) -> Result<ProgramId, MachineError> {
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut offsets = Vec::with_capacity(dispatches.len());
+        for dispatch in &dispatches {
+            offsets.push(bytes.len());
+            for params in &dispatch.params {
+                assert!(params.len() <= UNIFORM_ALIGNMENT, "uniform of {}", dispatch.kernel.shader.name);
+                bytes.extend_from_slice(params);
+                bytes.resize(bytes.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+            }
+        }
+        let limit = self.gpu.device.limits().max_buffer_size;
+        if bytes.len() as u64 > limit {
+            return Err(MachineError::TooLarge {
+                what: "the table of rows",
+                bytes: bytes.len() as u64,
+                limit,
+            });
+        }
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let uniforms = self.create_buffer("uniforms", bytes.len().max(UNIFORM_ALIGNMENT) as u64, usage);
+        self.gpu.queue.write_buffer(&uniforms, 0, &bytes);
+        let steps = dispatches.iter().zip(offsets).map(|(d, at)| self.step(d, &uniforms, at)).collect();
+        self.gpu.health()?;
+        Ok(ProgramId(self.programs.insert(Program { steps, uniforms })))
+    }
+
+    fn discard(&mut self, program: ProgramId) {
+        if let Some(program) = self.programs.remove(program.0) {
+            program.uniforms.destroy();
+        }
+    }
+
+    fn run(&mut self, program: ProgramId, row: usize) {
+        let encoder =
+            self.encoder.get_or_insert_with(|| self.gpu.device.create_command_encoder(&Default::default()));
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for step in &self.programs.get(program.0).steps {
+            let row = if step.rows == 1 { 0 } else { row as u32 };
+            let [x, y, z] = step.grid;
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, &step.bind_group, &[step.uniform + row * UNIFORM_ALIGNMENT as u32]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    fn submit(&mut self) {
+        if let Some(encoder) = self.encoder.take() {
+            self.gpu.queue.submit([encoder.finish()]);
+        }
+    }
+
+    fn health(&self) -> Result<(), MachineError> {
+        self.gpu.health()
+    }
+
+    async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
+        let source = self.buffers.get(from.0).clone();
+        let bytes = self.read_bytes(&source, 4 * at as u64, 4 * words as u64).await?;
+        Ok(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect())
+    }
+}

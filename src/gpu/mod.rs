@@ -1,0 +1,11 @@
+//! WebGPU, natively and in browsers: device, pipelines, and the machine on them.
+
+pub mod device;
+pub mod machine;
+pub mod pipeline;
+
+pub use device::Gpu;
+pub use machine::GpuMachine;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;

@@ -1,0 +1,49 @@
+//! Attention's result, weights · V (Vaswani et al. 2017, eq. 1).
+
+use super::case::{random, zeros};
+use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
+pub use crate::kernels::shaders::attention_values::Params;
+use crate::kernels::shaders::attention_values::SHADER;
+
+pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+
+/// Buffers: qkv, weights, y.
+pub fn dispatch(p: &Params, buffers: [BufferId; 3]) -> Dispatch {
+    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+}
+
+fn grid(p: &Params) -> [u32; 3] {
+    flat_grid(p.batch * p.tokens * p.heads * p.head_dim)
+}
+
+fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+    let p: Params = params(bytes);
+    let [qkv, weights] = floats(reads);
+    let y = output(writes);
+    let (tokens, heads, dim) = (p.tokens as usize, p.heads as usize, 4 * p.head_dim as usize);
+    let part = heads * dim;
+    for (i, out) in y.chunks_exact_mut(dim).enumerate() {
+        let (head, query, n) = (i % heads, i / heads % tokens, i / (heads * tokens));
+        let row = &weights[((n * heads + head) * tokens + query) * tokens..][..tokens];
+        out.fill(0.0);
+        for (key, weight) in row.iter().enumerate() {
+            let v = &qkv[(n * tokens + key) * 3 * part + 2 * part + head * dim..][..dim];
+            out.iter_mut().zip(v).for_each(|(o, v)| *o += weight * v);
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let p = Params { batch: 2, tokens: 8, heads: 2, head_dim: 2 };
+    [("plain", p), ("odd tokens", Params { tokens: 7, heads: 3, ..p })]
+        .map(|(label, p)| {
+            let width = 4 * p.heads * p.head_dim;
+            let buffers = vec![
+                random(1, 3 * width * p.batch * p.tokens),
+                random(2, p.batch * p.heads * p.tokens * p.tokens),
+                zeros(width * p.batch * p.tokens),
+            ];
+            Case::new(label, &KERNEL, &p, buffers, grid(&p))
+        })
+        .into()
+}

@@ -1,0 +1,93 @@
+//! 3×3 convolution, stride 1, zero padding 1.
+
+use super::case::{random, zeros};
+use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
+pub use crate::kernels::shaders::conv3x3::Params;
+use crate::kernels::shaders::conv3x3::SHADER;
+
+pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+
+/// Buffers: x, weight, bias, temb, residual, y.
+pub fn dispatch(p: &Params, buffers: [BufferId; 6]) -> Dispatch {
+    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+}
+
+fn grid(p: &Params) -> [u32; 3] {
+    flat_grid(p.batch * p.height * p.width.div_ceil(4) * p.out_channels)
+}
+
+fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+    let p: Params = params(bytes);
+    let [x, weight, bias, temb, residual] = floats(reads);
+    let y = output(writes);
+    let (h, w) = (p.height as usize, p.width as usize);
+    let (c_in, c_out) = (4 * p.in_channels as usize, 4 * p.out_channels as usize);
+    let mut sum = vec![0f32; c_out];
+    for pixel in 0..p.batch as usize * h * w {
+        let (n, row, column) = (pixel / (h * w), pixel / w % h, pixel % w);
+        sum.copy_from_slice(&bias[..c_out]);
+        for tap in 0..9 {
+            let (in_row, in_column) = (row + tap / 3, column + tap % 3);
+            if !(1..=h).contains(&in_row) || !(1..=w).contains(&in_column) {
+                continue;
+            }
+            let at =
+                4 * (((n * h + in_row - 1) * w + in_column - 1) * p.in_pitch as usize + p.in_offset as usize);
+            for (c, &v) in x[at..at + c_in].iter().enumerate() {
+                let from = (tap * c_in + c) * c_out;
+                for (s, k) in sum.iter_mut().zip(&weight[from..from + c_out]) {
+                    *s += v * k;
+                }
+            }
+        }
+        for (c, s) in sum.iter_mut().enumerate() {
+            if p.temb_pitch != 0 {
+                *s += temb[4 * (n * p.temb_pitch as usize + p.temb_offset as usize) + c];
+            }
+            if p.residual_pitch != 0 {
+                *s += residual[4 * (pixel * p.residual_pitch as usize + p.residual_offset as usize) + c];
+            }
+            y[4 * (pixel * p.out_pitch as usize + p.out_offset as usize) + c] = *s * p.scale;
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let plain = Params {
+        batch: 2,
+        height: 5,
+        width: 8,
+        in_channels: 2,
+        in_pitch: 2,
+        out_channels: 3,
+        out_pitch: 3,
+        scale: 1.0,
+        ..Default::default()
+    };
+    let slices = Params { in_pitch: 4, in_offset: 1, out_pitch: 5, out_offset: 2, width: 7, ..plain };
+    let epilogue = Params {
+        height: 1,
+        width: 1,
+        temb_pitch: 4,
+        temb_offset: 1,
+        residual_pitch: 6,
+        residual_offset: 3,
+        scale: 0.5,
+        ..plain
+    };
+    let narrow = Params { width: 3, height: 6, ..epilogue };
+    [("plain", plain), ("slices, odd width", slices), ("one pixel, epilogue", epilogue), ("narrow", narrow)]
+        .map(|(label, p)| {
+            let pixels = p.batch * p.height * p.width;
+            let buffers = vec![
+                random(1, 4 * pixels * p.in_pitch),
+                random(2, 9 * 16 * p.in_channels * p.out_channels),
+                random(3, 4 * p.out_channels),
+                random(4, 4 * (p.batch * p.temb_pitch).max(1)),
+                random(5, 4 * (pixels * p.residual_pitch).max(1)),
+                zeros(4 * pixels * p.out_pitch),
+            ];
+            Case::new(label, &KERNEL, &p, buffers, grid(&p))
+        })
+        .into()
+}

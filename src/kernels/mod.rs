@@ -1,0 +1,135 @@
+//! One small room for each kernel: `<name>.rs` holds bindings, grid, CPU twin and
+//! test cases of `shaders/<name>.wgsl`.
+//!
+//! A twin is the specification of its kernel in plain Rust, on the same buffers.
+//! Tests run both on the same [`Case`]s; the CPU executor runs the twins alone.
+
+pub mod activation;
+pub mod attention_scores;
+pub mod attention_values;
+pub mod avg_pool;
+pub mod case;
+pub mod class_embedding;
+pub mod conv3x3;
+pub mod conv3x3_stride2;
+pub mod group_norm;
+pub mod linear;
+pub mod shaders;
+pub mod softmax;
+pub mod upsample;
+
+pub use case::Case;
+use shaders::{Access, Shader};
+
+/// Every compute kernel.
+pub static ALL: &[&Kernel] = &[
+    &activation::KERNEL,
+    &attention_scores::KERNEL,
+    &attention_values::KERNEL,
+    &avg_pool::KERNEL,
+    &class_embedding::KERNEL,
+    &conv3x3::KERNEL,
+    &conv3x3_stride2::KERNEL,
+    &group_norm::KERNEL,
+    &linear::KERNEL,
+    &softmax::KERNEL,
+    &upsample::KERNEL,
+];
+
+/// A compute kernel: the shader, its twin, and the cases that hold them together.
+#[derive(Debug)]
+pub struct Kernel {
+    pub shader: &'static Shader,
+    pub twin: Twin,
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// The plain Rust version of a kernel: the uniform's bytes, then the read-only
+/// and the written buffers, each in the order of their bindings, as 32-bit words.
+pub type Twin = fn(&[u8], &[&[u32]], &mut [&mut [u32]]);
+
+/// A buffer of a plan, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BufferId(pub usize);
+
+/// One run of a kernel over the buffers of a plan.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub kernel: &'static Kernel,
+    /// The uniform `Params`, as bytes: one for all rows of a program, or one a row.
+    pub params: Vec<Vec<u8>>,
+    /// Storage buffers in the order of their bindings (1, 2, …).
+    pub buffers: Vec<BufferId>,
+    /// Workgroups in x, y and z.
+    pub grid: [u32; 3],
+}
+
+impl Dispatch {
+    pub fn new<P: bytemuck::Pod>(
+        kernel: &'static Kernel,
+        params: &P,
+        buffers: &[BufferId],
+        grid: [u32; 3],
+    ) -> Self {
+        Self::with_rows(kernel, std::slice::from_ref(params), buffers, grid)
+    }
+
+    /// A dispatch whose uniform changes from row to row.
+    pub fn with_rows<P: bytemuck::Pod>(
+        kernel: &'static Kernel,
+        rows: &[P],
+        buffers: &[BufferId],
+        grid: [u32; 3],
+    ) -> Self {
+        let bindings = kernel.shader.bindings.len();
+        assert_eq!(buffers.len() + 1, bindings, "bindings of {}", kernel.shader.name);
+        let params = rows.iter().map(|p| bytemuck::bytes_of(p).to_vec()).collect();
+        Self { kernel, params, buffers: buffers.to_vec(), grid }
+    }
+
+    /// The uniform at a row.
+    pub fn params_at(&self, row: usize) -> &[u8] {
+        &self.params[if self.params.len() == 1 { 0 } else { row }]
+    }
+
+    /// The buffers with their access.
+    pub fn accesses(&self) -> impl Iterator<Item = (BufferId, Access)> + '_ {
+        self.buffers.iter().copied().zip(self.kernel.shader.bindings[1..].iter().copied())
+    }
+}
+
+/// Workgroups of 64 for `threads` invocations, as `flat_index` of `grid.wgsl` counts them.
+pub fn flat_grid(threads: u32) -> [u32; 3] {
+    let groups = threads.div_ceil(64);
+    let y = groups.div_ceil(65_535).max(1);
+    [groups.div_ceil(y), y, 1]
+}
+
+/// The uniform of a twin.
+fn params<P: bytemuck::Pod>(bytes: &[u8]) -> P {
+    bytemuck::pod_read_unaligned(bytes)
+}
+
+/// Read-only buffers as floats.
+fn floats<'a, const N: usize>(reads: &[&'a [u32]]) -> [&'a [f32]; N] {
+    std::array::from_fn(|i| bytemuck::cast_slice(reads[i]))
+}
+
+/// The only written buffer as floats.
+fn output<'a>(writes: &'a mut [&mut [u32]]) -> &'a mut [f32] {
+    bytemuck::cast_slice_mut(writes[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flat_grid_covers_all_threads_within_the_limit() {
+        for threads in [1, 64, 65, 65_535 * 64, 65_535 * 64 + 1, 1 << 30] {
+            let [x, y, z] = flat_grid(threads);
+            assert!(x <= 65_535 && y <= 65_535 && z == 1);
+            assert!(u64::from(x) * u64::from(y) * 64 >= u64::from(threads));
+        }
+    }
+}

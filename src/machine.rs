@@ -1,0 +1,97 @@
+//! What a plan runs on: numbered buffers, compiled programs, an ordered queue.
+//!
+//! [`crate::gpu::GpuMachine`] runs the shaders, [`crate::cpu::CpuMachine`] their
+//! twins. Everything but reading back is queued at once and waits for nothing.
+
+use crate::kernels::{BufferId, Dispatch};
+
+/// A list of dispatches, ready to run at any row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramId(pub usize);
+
+/// What can go wrong on a machine.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum MachineError {
+    #[error("this browser offers no WebGPU here: {hint}")]
+    NoWebGpu { hint: String },
+    #[error(
+        "no graphics adapter answers WebGPU ({reason}); update the graphics driver or enable hardware acceleration"
+    )]
+    NoAdapter { reason: String },
+    #[error("the graphics adapter gave no device: {reason}")]
+    NoDevice { reason: String },
+    #[error("{what} needs {bytes} bytes but this device allows {limit}; use a smaller batch or model")]
+    TooLarge { what: &'static str, bytes: u64, limit: u64 },
+    #[error("the graphics device was lost: {reason}")]
+    Lost { reason: String },
+    #[error("the graphics device reported an error: {reason}")]
+    Failed { reason: String },
+}
+
+/// A device for plans. Offsets and lengths are in 32-bit words.
+#[allow(async_fn_in_trait)]
+pub trait Machine {
+    /// A zeroed buffer.
+    fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError>;
+
+    /// Gives a buffer back; programs that use it must not run again.
+    fn free(&mut self, buffer: BufferId);
+
+    fn write(&mut self, to: BufferId, at: usize, data: &[u32]);
+
+    fn copy(&mut self, from: (BufferId, usize), to: (BufferId, usize), words: usize);
+
+    /// Makes everything that running needs: pipelines, bind groups, uniforms.
+    fn compile(&mut self, dispatches: Vec<Dispatch>) -> Result<ProgramId, MachineError>;
+
+    /// Gives a program's resources back.
+    fn discard(&mut self, program: ProgramId);
+
+    /// Runs all dispatches; those with one uniform a row use `row`'s.
+    fn run(&mut self, program: ProgramId, row: usize);
+
+    /// Hands what was queued to the device.
+    fn submit(&mut self);
+
+    /// The device's error so far, if any.
+    fn health(&self) -> Result<(), MachineError>;
+
+    /// Waits for the queue, then copies words out.
+    async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError>;
+
+    /// A buffer filled with `data`.
+    fn upload(&mut self, data: &[u32]) -> Result<BufferId, MachineError> {
+        let buffer = self.allocate(data.len())?;
+        self.write(buffer, 0, data);
+        Ok(buffer)
+    }
+}
+
+/// A table with reusable places.
+#[derive(Debug)]
+pub(crate) struct Table<T>(Vec<Option<T>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Table<T> {
+    pub fn insert(&mut self, item: T) -> usize {
+        let place = self.0.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.0.push(None);
+            self.0.len() - 1
+        });
+        self.0[place] = Some(item);
+        place
+    }
+
+    pub fn remove(&mut self, place: usize) -> Option<T> {
+        self.0.get_mut(place).and_then(Option::take)
+    }
+
+    pub fn get(&self, place: usize) -> &T {
+        self.0[place].as_ref().expect("a freed place is not used again")
+    }
+}
