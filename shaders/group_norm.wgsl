@@ -8,6 +8,7 @@
 // padding between the two halves of a concatenation.
 
 struct Params {
+    batch: u32,
     pixels: u32,
     channels: u32,      // logical
     groups: u32,

@@ -13,6 +13,11 @@ pub struct CpuMachine {
 }
 
 impl Machine for CpuMachine {
+    fn max_words(&self) -> u64 {
+        // Indices of kernels are u32.
+        1 << 30
+    }
+
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError> {
         let place = self.free.pop().unwrap_or_else(|| {
             self.buffers.push(Vec::new());

@@ -5,3 +5,4 @@ pub mod diffusion;
 pub mod gpu;
 pub mod kernels;
 pub mod machine;
+pub mod unet;

@@ -31,6 +31,9 @@ pub enum MachineError {
 /// A device for plans. Offsets and lengths are in 32-bit words.
 #[allow(async_fn_in_trait)]
 pub trait Machine {
+    /// Words that one buffer may hold.
+    fn max_words(&self) -> u64;
+
     /// A zeroed buffer.
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError>;
 

@@ -60,6 +60,8 @@ pub struct Call {
     /// Guidance scale s in ε_u + s(ε_c − ε_u); 1 is the plain conditional model.
     pub guidance_scale: f32,
     /// x̂0 = `x0_from_input`·input + `x0_from_output`·output, before thresholding.
+    /// "Input" is the register as it is, without `input_scale`. Of an output with
+    /// twice the sample's channels this reads the first half, always.
     pub x0_from_input: f32,
     pub x0_from_output: f32,
     /// ε̂ = `eps_from_input`·input + `eps_from_output`·output + `eps_from_x0`·x̂0,
@@ -82,7 +84,7 @@ pub enum Threshold {
         range: f32,
     },
     /// Imagen (Saharia et al. 2022, §2.3): s = clamp(quantile_ratio |x̂0|, 1, max)
-    /// per sample, clamp to ±s, divide by s.
+    /// per sample (`max` wins over 1), clamp to ±s, divide by s.
     Dynamic {
         ratio: f32,
         max: f32,
@@ -97,9 +99,52 @@ pub struct LearnedVariance {
     pub max_log: f32,
 }
 
-/// `to` ← Σ coefficients[i]·operand[i].
+/// `to` ← Σ coefficient·operand; an operand with coefficient 0 is not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assign {
     pub to: Register,
     pub coefficients: [f32; OPERANDS],
+}
+
+impl Assign {
+    /// `to` ← Σ coefficient·register + `noise`·z.
+    pub fn new(to: Register, terms: &[(Register, f32)], noise: f32) -> Self {
+        let mut coefficients = [0.0; OPERANDS];
+        for &(register, coefficient) in terms {
+            coefficients[register as usize] = coefficient;
+        }
+        coefficients[NOISE] = noise;
+        Self { to, coefficients }
+    }
+}
+
+impl Row {
+    /// A scheduler step that is one call and one combination.
+    pub fn whole_step(step: usize, call: Call, assign: Assign) -> Self {
+        let uses_noise = assign.coefficients[NOISE] != 0.0;
+        let assigns = vec![assign];
+        Self { call: Some(call), assigns, step, completes_step: true, uses_noise }
+    }
+
+    /// Whether every number in it is finite.
+    pub fn is_finite(&self) -> bool {
+        let numbers = |call: &Call| {
+            let LearnedVariance { min_log, max_log } =
+                call.learned_variance.unwrap_or(LearnedVariance { min_log: 0.0, max_log: 0.0 });
+            [
+                call.input_scale,
+                call.timestep,
+                call.guidance_scale,
+                call.x0_from_input,
+                call.x0_from_output,
+                call.eps_from_input,
+                call.eps_from_output,
+                call.eps_from_x0,
+                min_log,
+                max_log,
+            ]
+        };
+        self.call.iter().flat_map(numbers).all(f32::is_finite)
+            && self.assigns.iter().flat_map(|assign| assign.coefficients).all(f32::is_finite)
+    }
 }

@@ -144,6 +144,11 @@ impl GpuMachine {
 }
 
 impl Machine for GpuMachine {
+    fn max_words(&self) -> u64 {
+        let limits = self.gpu.device.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4
+    }
+
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError> {
         let bytes = 4 * words.max(4) as u64;
         let limit = self.gpu.device.limits().max_storage_buffer_binding_size;

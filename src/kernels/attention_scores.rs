@@ -23,7 +23,8 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let (tokens, heads, dim) = (p.tokens as usize, p.heads as usize, 4 * p.head_dim as usize);
     let part = heads * dim;
     let row = |n: usize, token: usize, start: usize| &qkv[(n * tokens + token) * 3 * part + start..][..dim];
-    for (i, score) in scores.iter_mut().enumerate() {
+    let count = p.batch as usize * heads * tokens * tokens;
+    for (i, score) in scores[..count].iter_mut().enumerate() {
         let (key, query, head) = (i % tokens, i / tokens % tokens, i / (tokens * tokens) % heads);
         let n = i / (tokens * tokens * heads);
         let q = row(n, query, head * dim);

@@ -22,7 +22,7 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let y = output(writes);
     let (tokens, heads, dim) = (p.tokens as usize, p.heads as usize, 4 * p.head_dim as usize);
     let part = heads * dim;
-    for (i, out) in y.chunks_exact_mut(dim).enumerate() {
+    for (i, out) in y.chunks_exact_mut(dim).take(p.batch as usize * tokens * heads).enumerate() {
         let (head, query, n) = (i % heads, i / heads % tokens, i / (heads * tokens));
         let row = &weights[((n * heads + head) * tokens + query) * tokens..][..tokens];
         out.fill(0.0);

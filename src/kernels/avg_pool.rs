@@ -21,7 +21,8 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let [x] = floats(reads);
     let (h, w, channels) = (p.height as usize, p.width as usize, 4 * p.channels as usize);
     let (in_h, in_w) = (p.in_height as usize, p.in_width as usize);
-    for (pixel, out) in output(writes).chunks_exact_mut(channels).enumerate() {
+    let pixels = p.batch as usize * h * w;
+    for (pixel, out) in output(writes).chunks_exact_mut(channels).take(pixels).enumerate() {
         let (n, row, column) = (pixel / (h * w), pixel / w % h, pixel % w);
         let corner = (n * in_h + 2 * row) * in_w + 2 * column;
         for (c, o) in out.iter_mut().enumerate() {

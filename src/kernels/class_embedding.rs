@@ -16,7 +16,7 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let (labels, table): (&[u32], &[f32]) = (reads[0], bytemuck::cast_slice(reads[1]));
     let channels = 4 * p.channels as usize;
-    for (out, &label) in output(writes).chunks_exact_mut(channels).zip(labels) {
+    for (out, &label) in output(writes).chunks_exact_mut(channels).zip(&labels[..p.rows as usize]) {
         out.copy_from_slice(&table[label as usize * channels..][..channels]);
     }
 }

@@ -8,8 +8,8 @@ use crate::kernels::shaders::group_norm::SHADER;
 pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
 
 /// Buffers: x, gamma, beta, temb, affine.
-pub fn dispatch(p: &Params, batch: u32, buffers: [BufferId; 5]) -> Dispatch {
-    Dispatch::new(&KERNEL, p, &buffers, [p.groups, batch, 1])
+pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {
+    Dispatch::new(&KERNEL, p, &buffers, [p.groups, p.batch, 1])
 }
 
 fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
@@ -19,8 +19,8 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let width = (p.channels / p.groups) as usize;
     let (pixels, pitch, all) = (p.pixels as usize, p.pitch as usize, p.physical as usize);
     let physical = |c: usize| if c < p.split as usize { c } else { c + p.gap as usize };
-    affine.fill(0.0);
-    for n in 0..affine.len() / (2 * all) {
+    for n in 0..p.batch as usize {
+        affine[n * 2 * all..][..2 * all].fill(0.0);
         for group in 0..p.groups as usize {
             let channels = group * width..(group + 1) * width;
             let values = || {
@@ -54,6 +54,7 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
 
 fn cases() -> Vec<Case> {
     let plain = Params {
+        batch: 2,
         pixels: 35,
         channels: 16,
         groups: 4,
@@ -69,16 +70,15 @@ fn cases() -> Vec<Case> {
     let scale_shift = Params { temb_pitch: 48, scale_offset: 4, shift_offset: 24, ..straddling };
     [("plain", plain), ("straddling groups", straddling), ("scale-shift", scale_shift)]
         .map(|(label, p)| {
-            let batch = 2;
             let buffers = vec![
-                random(1, batch * p.pixels * p.pitch),
+                random(1, p.batch * p.pixels * p.pitch),
                 random(2, p.channels),
                 random(3, p.channels),
-                random(4, (batch * p.temb_pitch).max(4)),
+                random(4, (p.batch * p.temb_pitch).max(4)),
                 // What was there before must not shine through at the padding.
-                random(5, batch * p.physical * 2),
+                random(5, p.batch * p.physical * 2),
             ];
-            Case::new(label, &KERNEL, &p, buffers, [p.groups, batch, 1])
+            Case::new(label, &KERNEL, &p, buffers, [p.groups, p.batch, 1])
         })
         .into()
 }

@@ -20,7 +20,8 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [x] = floats(reads);
     let (h, w, channels) = (p.height as usize, p.width as usize, 4 * p.channels as usize);
-    for (pixel, out) in output(writes).chunks_exact_mut(channels).enumerate() {
+    let pixels = p.batch as usize * h * w;
+    for (pixel, out) in output(writes).chunks_exact_mut(channels).take(pixels).enumerate() {
         let (n, row, column) = (pixel / (h * w), pixel / w % h, pixel % w);
         let from = (n * h / 2 + row / 2) * (w / 2) + column / 2;
         out.copy_from_slice(&x[4 * (from * p.in_pitch as usize + p.in_offset as usize)..][..channels]);

@@ -1,0 +1,54 @@
+//! Why there is no plan.
+
+use crate::diffusion::row::Threshold;
+use crate::diffusion::schedule::ScheduleError;
+
+use super::SAMPLERS;
+
+/// A run that cannot be planned; each message says what to change.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    #[error("unknown sampler {0:?}; known are {known}", known = list(|sampler| sampler.name))]
+    UnknownSampler(String),
+    #[error(
+        "the scheduler config's _class_name is {0:?}; known are {known}, or name a sampler",
+        known = list(|sampler| sampler.diffusers_class)
+    )]
+    UnknownClass(String),
+    #[error(
+        "the scheduler config has no _class_name; name a sampler: {known}",
+        known = list(|sampler| sampler.name)
+    )]
+    NoClass,
+    #[error("{steps} steps; choose from 1 to {most}, the model's num_train_timesteps")]
+    Steps { steps: usize, most: usize },
+    #[error("eta is {0}; it must be 0 (deterministic) or more, 1 is ancestral")]
+    Eta(f32),
+    #[error("eta {eta} adds more noise than timestep {timestep} has; choose 1 or less")]
+    EtaTooLarge { eta: f32, timestep: usize },
+    #[error("guidance_scale is {0}; it must be a finite number")]
+    GuidanceScale(f32),
+    #[error("{0:?} is no threshold: a clip range and a maximum must be above 0, a ratio from 0 to 1")]
+    Threshold(Threshold),
+    #[error(
+        "steps_offset {steps_offset} makes the first timestep {timestep}, but the last one \
+         is {last}; choose fewer steps or a smaller steps_offset"
+    )]
+    Timestep { timestep: usize, last: usize, steps_offset: usize },
+    #[error(
+        "timestep {timestep} is pure noise, from which epsilon prediction tells nothing of the \
+         data; choose leading timestep_spacing, or a model of v_prediction or sample prediction"
+    )]
+    PureNoise { timestep: usize },
+    #[error(
+        "the schedule is too flat or too steep for float32 at timestep {timestep} \
+         (alphas_cumprod {alpha_bar}); check its betas"
+    )]
+    NotFinite { timestep: f32, alpha_bar: f64 },
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+}
+
+fn list(of: fn(&super::SamplerEntry) -> &str) -> String {
+    SAMPLERS.iter().map(of).collect::<Vec<_>>().join(", ")
+}

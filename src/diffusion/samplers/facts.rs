@@ -1,0 +1,38 @@
+//! What a page or a table says of each scheduler step.
+
+use crate::diffusion::row::Row;
+use crate::diffusion::schedule::{Schedule, sigma, snr};
+
+/// One scheduler step, for display.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepFacts {
+    /// From 0.
+    pub step: usize,
+    /// Where the step's first network call is.
+    pub timestep: f32,
+    /// ᾱ at that timestep, and two other measures of the same thing.
+    pub alpha_bar: f64,
+    /// √((1 − ᾱ)/ᾱ), infinite at pure noise.
+    pub sigma: f64,
+    /// ln(ᾱ/(1 − ᾱ)), −∞ at pure noise.
+    pub log_snr: f64,
+    pub network_calls: usize,
+}
+
+/// The facts of every step of a program, in order.
+pub(super) fn of(schedule: &Schedule, rows: &[Row]) -> Vec<StepFacts> {
+    let of_step = |rows: &[Row]| {
+        let mut calls = rows.iter().filter_map(|row| row.call.as_ref());
+        let timestep = calls.next()?.timestep;
+        let alpha_bar = schedule.alpha_bar(timestep as usize).ok()?;
+        Some(StepFacts {
+            step: rows[0].step,
+            timestep,
+            alpha_bar: alpha_bar.into(),
+            sigma: sigma(alpha_bar),
+            log_snr: snr(alpha_bar).ln(),
+            network_calls: 1 + calls.count(),
+        })
+    };
+    rows.chunk_by(|a, b| a.step == b.step).filter_map(of_step).collect()
+}

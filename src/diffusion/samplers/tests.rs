@@ -1,0 +1,127 @@
+use super::*;
+use crate::diffusion::prediction::PredictionType;
+use crate::diffusion::row::{NOISE, Register};
+use crate::diffusion::schedule::{BetaSchedule, Ends};
+use crate::diffusion::scheduler_config::VarianceType;
+use crate::diffusion::spacing::TimestepSpacing;
+
+fn plan(name: &str, config: &SchedulerConfig, steps: usize) -> Result<Plan, PlanError> {
+    SamplerEntry::by_name(name)?.plan(config, steps, &SamplerOptions::default())
+}
+
+fn with_eta(eta: f32) -> Result<Plan, PlanError> {
+    let options = SamplerOptions { eta, ..Default::default() };
+    SamplerEntry::by_name("ddim")?.plan(&SchedulerConfig::default(), 10, &options)
+}
+
+#[test]
+fn names_are_unique_and_find_their_sampler() {
+    for sampler in SAMPLERS {
+        assert!(std::ptr::eq(SamplerEntry::by_name(sampler.name).unwrap(), sampler));
+        let class_name = Some(sampler.diffusers_class.to_string());
+        let config = SchedulerConfig { class_name, ..Default::default() };
+        assert!(std::ptr::eq(SamplerEntry::of_config(&config).unwrap(), sampler));
+    }
+    let message = SamplerEntry::by_name("euler").unwrap_err().to_string();
+    assert_eq!(message, "unknown sampler \"euler\"; known are ddpm, ddim");
+    let config = SchedulerConfig::default();
+    assert_eq!(SamplerEntry::of_config(&config).unwrap_err(), PlanError::NoClass);
+    let config = SchedulerConfig { class_name: Some("PNDMScheduler".into()), ..config };
+    let message = SamplerEntry::of_config(&config).unwrap_err().to_string();
+    assert!(message.contains("PNDMScheduler") && message.contains("DDIMScheduler"), "{message}");
+}
+
+#[test]
+fn impossible_runs_are_refused_by_name() {
+    let config = SchedulerConfig::default();
+    for name in ["ddpm", "ddim"] {
+        for steps in [0, 1001, usize::MAX] {
+            let refused = plan(name, &config, steps).unwrap_err();
+            assert_eq!(refused, PlanError::Steps { steps, most: 1000 });
+        }
+        let offset = SchedulerConfig { steps_offset: 1, ..config.clone() };
+        let expected = PlanError::Timestep { timestep: 1000, last: 999, steps_offset: 1 };
+        assert_eq!(plan(name, &offset, 1000).unwrap_err(), expected);
+        assert!(plan(name, &offset, 500).is_ok());
+    }
+    for eta in [-0.1, f32::NAN, f32::INFINITY] {
+        assert!(matches!(with_eta(eta), Err(PlanError::Eta(_))));
+    }
+    assert!(matches!(with_eta(3.0), Err(PlanError::EtaTooLarge { .. })));
+    let options = SamplerOptions { guidance_scale: f32::NAN, ..Default::default() };
+    let refused = SAMPLERS[0].plan(&config, 10, &options);
+    assert!(matches!(refused, Err(PlanError::GuidanceScale(_))));
+    let threshold = Threshold::Dynamic { ratio: f32::NAN, max: 1.0 };
+    let config = SchedulerConfig { threshold, ..config };
+    assert!(matches!(plan("ddpm", &config, 10), Err(PlanError::Threshold(_))));
+}
+
+#[test]
+fn epsilon_prediction_cannot_start_from_zero_snr() {
+    let mut config = SchedulerConfig {
+        rescale_betas_zero_snr: true,
+        timestep_spacing: TimestepSpacing::Trailing,
+        ..Default::default()
+    };
+    assert_eq!(plan("ddim", &config, 10).unwrap_err(), PlanError::PureNoise { timestep: 999 });
+    config.prediction_type = PredictionType::VPrediction;
+    let plan = plan("ddim", &config, 10).unwrap();
+    assert_eq!((plan.steps[0].sigma, plan.steps[0].alpha_bar), (f64::INFINITY, 0.0));
+}
+
+#[test]
+fn a_schedule_that_float32_cannot_hold_is_refused() {
+    let beta_schedule = BetaSchedule::Linear(Ends { start: 1e-9, end: 2e-9 });
+    let config = SchedulerConfig { beta_schedule, ..Default::default() };
+    for name in ["ddpm", "ddim"] {
+        assert!(matches!(plan(name, &config, 10), Err(PlanError::NotFinite { .. })));
+    }
+}
+
+#[test]
+fn facts_tell_of_every_step() {
+    let plan = plan("ddim", &SchedulerConfig::default(), 4).unwrap();
+    let timesteps: Vec<_> = plan.steps.iter().map(|facts| facts.timestep).collect();
+    assert_eq!(timesteps, [750.0, 500.0, 250.0, 0.0]);
+    for (step, facts) in plan.steps.iter().enumerate() {
+        assert_eq!((facts.step, facts.network_calls), (step, 1));
+        assert!((facts.log_snr + 2.0 * facts.sigma.ln()).abs() < 1e-9);
+    }
+}
+
+/// DDIM at η = 1 on every timestep is DDPM with the posterior's variance.
+#[test]
+fn ddim_at_eta_one_is_ddpm() {
+    let config = SchedulerConfig { num_train_timesteps: 50, ..Default::default() };
+    let ddpm = plan("ddpm", &config, 50).unwrap();
+    let options = SamplerOptions { eta: 1.0, ..Default::default() };
+    let ddim = SamplerEntry::by_name("ddim").unwrap().plan(&config, 50, &options).unwrap();
+    for (ancestral, implicit) in ddpm.rows.iter().zip(&ddim.rows).take(49) {
+        // x_t = √ᾱ·x̂0 + √(1−ᾱ)·ε̂ puts both in terms of x̂0 and ε̂.
+        let alpha_bar = ddpm.steps[ancestral.step].alpha_bar as f32;
+        let a = ancestral.assigns[0].coefficients;
+        let b = implicit.assigns[0].coefficients;
+        let from_sample = a[Register::Sample as usize];
+        let x0 = a[Register::X0Hat as usize] + from_sample * alpha_bar.sqrt();
+        let eps = from_sample * (1.0 - alpha_bar).sqrt();
+        for (ours, theirs) in
+            [(x0, b[Register::X0Hat as usize]), (eps, b[Register::EpsHat as usize]), (a[NOISE], b[NOISE])]
+        {
+            assert!((ours - theirs).abs() < 1e-3, "step {}: {ours} {theirs}", ancestral.step);
+        }
+    }
+}
+
+#[test]
+fn only_timestep_zero_of_ddpm_is_free_of_noise() {
+    let large = |spacing| SchedulerConfig {
+        variance_type: VarianceType::FixedLarge,
+        timestep_spacing: spacing,
+        ..Default::default()
+    };
+    let leading = plan("ddpm", &large(TimestepSpacing::Leading), 10).unwrap();
+    let noisy: Vec<_> = leading.rows.iter().map(|row| row.uses_noise).collect();
+    assert_eq!(noisy, [true, true, true, true, true, true, true, true, true, false]);
+    let trailing = plan("ddpm", &large(TimestepSpacing::Trailing), 10).unwrap();
+    assert!(trailing.rows.iter().all(|row| row.uses_noise), "the last timestep is 99");
+}

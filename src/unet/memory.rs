@@ -1,0 +1,81 @@
+//! Which buffer each tensor lives in.
+//!
+//! A tensor is alive from the operation that writes it to the last that reads
+//! it; tensors whose lives do not overlap share a buffer. A concatenation lives
+//! from its first half to its last reader.
+
+use super::graph::{Graph, TensorId};
+
+/// Buffers of a graph for one sample, and where every tensor lies.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Words of each buffer, for one sample.
+    pub buffers: Vec<u64>,
+    /// The buffer of each tensor (its home's where it is part of a concatenation).
+    pub of: Vec<usize>,
+}
+
+/// The life of a tensor, in operations.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    first: usize,
+    last: usize,
+}
+
+impl Memory {
+    pub fn of(graph: &Graph) -> Self {
+        let lives = lives(graph);
+        let mut of: Vec<usize> = vec![usize::MAX; graph.tensors.len()];
+        let mut buffers: Vec<u64> = Vec::new();
+        // Since when each buffer is taken: the last operation of its tenant.
+        let mut until: Vec<usize> = Vec::new();
+        let mut order: Vec<usize> = (0..lives.len()).filter(|i| lives[*i].is_some()).collect();
+        order.sort_by_key(|i| lives[*i].map(|life| life.first));
+        for tensor in order {
+            let Some(life) = lives[tensor] else { continue };
+            let words = graph.tensors[tensor].words();
+            let free = |buffer: &usize| until[*buffer] < life.first;
+            let fits =
+                (0..buffers.len()).filter(free).filter(|b| buffers[*b] >= words).min_by_key(|b| buffers[*b]);
+            let place = fits.or_else(|| (0..buffers.len()).filter(free).max_by_key(|b| buffers[*b]));
+            let place = place.unwrap_or_else(|| {
+                buffers.push(0);
+                until.push(0);
+                buffers.len() - 1
+            });
+            buffers[place] = buffers[place].max(words);
+            until[place] = life.last;
+            of[tensor] = place;
+        }
+        for tensor in 0..of.len() {
+            of[tensor] = of[root(graph, TensorId(tensor)).0];
+        }
+        Self { buffers, of }
+    }
+}
+
+/// The tensor whose buffer this one lies in, followed through concatenations.
+pub fn root(graph: &Graph, tensor: TensorId) -> TensorId {
+    graph.tensor(tensor).home.map_or(tensor, |(home, _)| root(graph, home))
+}
+
+/// Lives of root tensors. Inputs live from the start, what callers read to the end.
+fn lives(graph: &Graph) -> Vec<Option<Life>> {
+    let mut lives: Vec<Option<Life>> = vec![None; graph.tensors.len()];
+    let mut touch = |tensor: TensorId, at: usize| {
+        let life = lives[root(graph, tensor).0].get_or_insert(Life { first: at, last: at });
+        life.first = life.first.min(at);
+        life.last = life.last.max(at);
+    };
+    for (at, op) in graph.ops.iter().enumerate() {
+        op.reads().into_iter().for_each(|tensor| touch(tensor, at + 1));
+        touch(op.writes(), at + 1);
+    }
+    // Inputs are written once and may be read again by the next run.
+    let end = graph.ops.len() + 1;
+    for input in graph.inputs().into_iter().chain([graph.output]) {
+        touch(input, 0);
+        touch(input, end);
+    }
+    lives
+}

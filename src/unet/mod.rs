@@ -1,0 +1,15 @@
+//! The U-Net: a diffusers model folder → graph → plan → dispatches.
+
+pub mod build;
+pub mod config;
+pub mod facts;
+pub mod folder;
+pub mod graph;
+pub mod layout;
+pub mod memory;
+pub mod network;
+pub mod pack;
+pub mod pixels;
+pub mod plan;
+pub mod time;
+pub mod weights;

@@ -1,0 +1,260 @@
+//! A network with its weights on a machine, and instances of it at a batch size.
+
+use super::build::build;
+use super::config::{ClassEmbedding, ConfigError, UNetConfig};
+use super::graph::{Condition, Graph, WeightSpec};
+use super::pack::{self, pack};
+use super::pixels::{to_nchw, to_nhwc};
+use super::plan::{Buffer, Plan};
+use super::time::TimeProjection;
+use super::weights::{Weights, WeightsError};
+use crate::kernels::BufferId;
+use crate::machine::{Machine, MachineError, ProgramId};
+
+/// Why a network cannot be loaded or run.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum UNetError {
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    #[error("{0}")]
+    Input(String),
+}
+
+/// A network whose weights are on a machine.
+#[derive(Debug)]
+pub struct UNet {
+    pub config: UNetConfig,
+    pub time: TimeProjection,
+    weights: Vec<BufferId>,
+    specs: Vec<WeightSpec>,
+}
+
+/// What conditions each sample besides its timestep.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassLabels {
+    /// Class numbers.
+    Numbers(Vec<u32>),
+    /// For `class_embed_type` timestep: a time each.
+    Times(Vec<f32>),
+    /// For `class_embed_type` identity: `[N, time_embed_dim]`.
+    Embeddings(Vec<f32>),
+}
+
+/// The network at one batch and image size, ready to run.
+#[derive(Debug)]
+pub struct Instance {
+    pub batch: usize,
+    pub height: usize,
+    pub width: usize,
+    pub program: ProgramId,
+    /// `[N, H, W, in_channels]` in vec4s.
+    pub sample: BufferId,
+    /// `[N, timestep_input_dim]` in vec4s.
+    pub time: BufferId,
+    pub condition: Option<BufferId>,
+    /// The output's factor and term for each sample and channel, if it has one.
+    pub output_scale: Option<BufferId>,
+    /// `[N, H, W, out_channels]` in vec4s.
+    pub output: BufferId,
+    scratch: Vec<BufferId>,
+}
+
+impl UNet {
+    /// Packs and uploads every weight; the file must hold no other.
+    pub fn load<M: Machine>(
+        machine: &mut M,
+        config: UNetConfig,
+        mut weights: Weights,
+    ) -> Result<Self, UNetError> {
+        // The weights and their order are the same at every image size.
+        let specs = build(&config, config.stride(), config.stride()).weights;
+        let time = TimeProjection::load(&config, &mut weights)?;
+        let mut packed = Vec::with_capacity(specs.len());
+        for spec in &specs {
+            packed.push(pack(spec, &mut weights)?);
+        }
+        weights.finish()?;
+        let weights = packed.iter().map(|w| machine.upload(w)).collect::<Result<_, _>>()?;
+        machine.health()?;
+        Ok(Self { config, time, weights, specs })
+    }
+
+    pub fn parameters(&self) -> u64 {
+        self.specs.iter().map(pack::parameters).sum()
+    }
+
+    /// The graph at an image size.
+    pub fn graph(&self, height: usize, width: usize) -> Result<Graph, UNetError> {
+        self.config.check_size(height, width)?;
+        Ok(build(&self.config, height, width))
+    }
+
+    /// Everything that running needs at a batch and image size.
+    pub fn instance<M: Machine>(
+        &self,
+        machine: &mut M,
+        batch: usize,
+        height: usize,
+        width: usize,
+    ) -> Result<Instance, UNetError> {
+        let graph = self.graph(height, width)?;
+        let plan = Plan::new(&graph, batch, machine.max_words())?;
+        let mut ids = Vec::with_capacity(plan.buffers.len());
+        let mut scratch = Vec::new();
+        for buffer in &plan.buffers {
+            ids.push(match *buffer {
+                Buffer::Weight(id) => self.weights[id.0],
+                Buffer::Scratch(words) => {
+                    let made = machine.allocate(words as usize)?;
+                    scratch.push(made);
+                    made
+                }
+            });
+        }
+        let mut dispatches = plan.dispatches.clone();
+        for dispatch in &mut dispatches {
+            dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
+        }
+        let program = machine.compile(dispatches)?;
+        let at = |tensor| ids[plan.buffer(tensor).0];
+        Ok(Instance {
+            batch,
+            height,
+            width,
+            program,
+            sample: at(graph.sample),
+            time: at(graph.time),
+            condition: graph.condition.map(|c| match c {
+                Condition::Labels(id) | Condition::Vectors(id) => at(id),
+            }),
+            output_scale: graph.output_scale.map(at),
+            output: at(graph.output),
+            scratch,
+        })
+    }
+
+    /// Gives an instance's memory back.
+    pub fn release<M: Machine>(&self, machine: &mut M, instance: Instance) {
+        machine.discard(instance.program);
+        instance.scratch.into_iter().for_each(|buffer| machine.free(buffer));
+    }
+
+    /// Time vectors of a batch, as the instance's `time` wants them.
+    pub fn time_words(&self, timesteps: &[f32]) -> Vec<u32> {
+        timesteps.iter().flat_map(|t| padded(&self.time.embed(*t))).collect()
+    }
+
+    /// Output factors of a batch, as the instance's `output_scale` wants them.
+    pub fn output_scale_words(&self, timesteps: &[f32]) -> Vec<u32> {
+        let vec4s = self.config.out_channels.div_ceil(4);
+        timesteps
+            .iter()
+            .flat_map(|t| {
+                let factor = self.time.output_factor(*t).to_bits();
+                (0..vec4s).flat_map(move |_| [factor, factor, factor, factor, 0, 0, 0, 0])
+            })
+            .collect()
+    }
+
+    /// Checks class labels for `batch` samples and turns them into what the
+    /// instance's `condition` wants.
+    pub fn condition_words(&self, labels: Option<&ClassLabels>, batch: usize) -> Result<Vec<u32>, UNetError> {
+        let dim = self.config.time_embed_dim;
+        let refuse = |message: String| Err(UNetError::Input(message));
+        let counted = |found: usize, each: usize| {
+            if found == batch * each {
+                return Ok(());
+            }
+            Err(UNetError::Input(format!(
+                "class_labels has {found} values; {batch} samples need {}",
+                batch * each
+            )))
+        };
+        match (self.config.class_embedding, labels) {
+            (None, None) => Ok(Vec::new()),
+            (None, Some(_)) => refuse("this model takes no class labels; leave class_labels out".into()),
+            (Some(_), None) => refuse("this model is conditioned: give class_labels for every sample".into()),
+            (
+                Some(ClassEmbedding::Table { num_class_embeds: count }),
+                Some(ClassLabels::Numbers(numbers)),
+            ) => {
+                counted(numbers.len(), 1)?;
+                match numbers.iter().find(|n| **n as usize >= count) {
+                    Some(n) => refuse(format!(
+                        "class {n} is out of range; this model has classes 0 to {}",
+                        count - 1
+                    )),
+                    None => Ok(numbers.clone()),
+                }
+            }
+            (Some(ClassEmbedding::Timestep), Some(ClassLabels::Times(times))) => {
+                counted(times.len(), 1)?;
+                for time in times {
+                    self.time
+                        .check(*time, None)
+                        .map_err(|e| UNetError::Input(format!("class_labels: {e}")))?;
+                }
+                Ok(self.time_words(times))
+            }
+            (Some(ClassEmbedding::Identity), Some(ClassLabels::Embeddings(values))) => {
+                counted(values.len(), dim)?;
+                if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+                    return refuse(format!("class_labels holds {bad}; embeddings must be finite"));
+                }
+                Ok(values.chunks(dim).flat_map(padded).collect())
+            }
+            (Some(kind), Some(_)) => refuse(format!(
+                "class_labels are of another kind than this model's class embedding ({kind:?})"
+            )),
+        }
+    }
+
+    /// One pass: `sample` `[N, C, H, W]` at a timestep for each sample.
+    pub async fn forward<M: Machine>(
+        &self,
+        machine: &mut M,
+        instance: &Instance,
+        sample: &[f32],
+        timesteps: &[f32],
+        labels: Option<&ClassLabels>,
+    ) -> Result<Vec<f32>, UNetError> {
+        let pixels = instance.height * instance.width;
+        let expected = instance.batch * self.config.in_channels * pixels;
+        if sample.len() != expected || timesteps.len() != instance.batch {
+            let found = (sample.len(), timesteps.len());
+            return Err(UNetError::Input(format!(
+                "sample and timestep have {found:?} values; this batch needs {:?}",
+                (expected, instance.batch)
+            )));
+        }
+        for timestep in timesteps {
+            self.time.check(*timestep, None).map_err(UNetError::Input)?;
+        }
+        let condition = self.condition_words(labels, instance.batch)?;
+        machine.write(instance.sample, 0, &to_nhwc(sample, self.config.in_channels, pixels));
+        machine.write(instance.time, 0, &self.time_words(timesteps));
+        if let Some(buffer) = instance.condition {
+            machine.write(buffer, 0, &condition);
+        }
+        if let Some(buffer) = instance.output_scale {
+            machine.write(buffer, 0, &self.output_scale_words(timesteps));
+        }
+        machine.run(instance.program, 0);
+        machine.submit();
+        let channels = self.config.out_channels;
+        let words = instance.batch * pixels * channels.next_multiple_of(4);
+        let output = machine.read(instance.output, 0, words).await?;
+        Ok(to_nchw(&output, channels, pixels))
+    }
+}
+
+/// Floats as words, padded by zeros to whole vec4s.
+fn padded(values: &[f32]) -> Vec<u32> {
+    let mut words: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
+    words.resize(words.len().next_multiple_of(4), 0);
+    words
+}

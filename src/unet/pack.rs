@@ -1,0 +1,107 @@
+//! Weights of the file in the order that the kernels read them.
+
+use super::graph::WeightSpec;
+use super::layout::Layout;
+use super::weights::{Weights, WeightsError};
+
+/// The packed weight as f32 words; padding channels get zeros, so that they stay
+/// zero through the whole network.
+pub fn pack(spec: &WeightSpec, weights: &mut Weights) -> Result<Vec<u32>, WeightsError> {
+    let values = match spec {
+        WeightSpec::Conv { name, input, output } => {
+            let (i, o) = (input.channels(), output.channels());
+            let tensor = weights.tensor(name, &[o, i, 3, 3])?;
+            conv(&tensor.values, input, output)
+        }
+        WeightSpec::Linear { parts, input, pointwise_conv } => {
+            let width: usize = parts.iter().map(|(_, layout)| layout.physical()).sum();
+            let mut packed = vec![0f32; input.physical() * width];
+            let mut start = 0;
+            for (name, layout) in parts {
+                let mut shape = vec![layout.channels(), input.channels()];
+                shape.extend(if *pointwise_conv { &[1, 1][..] } else { &[] });
+                let tensor = weights.tensor(name, &shape)?;
+                for (o, to) in layout.places().enumerate() {
+                    for (i, from) in input.places().enumerate() {
+                        packed[from * width + start + to] = tensor.values[o * input.channels() + i];
+                    }
+                }
+                start += layout.physical();
+            }
+            packed
+        }
+        WeightSpec::Bias { parts } => {
+            let mut packed = Vec::new();
+            for (name, layout) in parts {
+                let tensor = weights.tensor(name, &[layout.channels()])?;
+                packed.extend(laid_out(&tensor.values, layout));
+            }
+            packed
+        }
+        WeightSpec::Vector { name, len } => weights.tensor(name, &[*len])?.values,
+        WeightSpec::Table { name, rows, layout } => {
+            let tensor = weights.tensor(name, &[*rows, layout.channels()])?;
+            tensor.values.chunks(layout.channels()).flat_map(|row| laid_out(row, layout)).collect()
+        }
+        WeightSpec::Constant { factor, term, layout } => {
+            let channels = layout.channels();
+            let (factors, terms) =
+                (laid_out(&vec![*factor; channels], layout), laid_out(&vec![*term; channels], layout));
+            factors.chunks(4).zip(terms.chunks(4)).flat_map(|(f, t)| [f, t].concat()).collect()
+        }
+    };
+    Ok(values.into_iter().map(f32::to_bits).collect())
+}
+
+/// How many parameters of the file a weight holds.
+pub fn parameters(spec: &WeightSpec) -> u64 {
+    let count = match spec {
+        WeightSpec::Conv { input, output, .. } => 9 * input.channels() * output.channels(),
+        WeightSpec::Linear { parts, input, .. } => {
+            input.channels() * parts.iter().map(|(_, layout)| layout.channels()).sum::<usize>()
+        }
+        WeightSpec::Bias { parts } => parts.iter().map(|(_, layout)| layout.channels()).sum(),
+        WeightSpec::Vector { len, .. } => *len,
+        WeightSpec::Table { rows, layout, .. } => rows * layout.channels(),
+        WeightSpec::Constant { .. } => 0,
+    };
+    count as u64
+}
+
+/// 32-bit words of the packed weight.
+pub fn words(spec: &WeightSpec) -> u64 {
+    let count = match spec {
+        WeightSpec::Conv { input, output, .. } => 9 * input.physical() * output.physical(),
+        WeightSpec::Linear { parts, input, .. } => {
+            input.physical() * parts.iter().map(|(_, layout)| layout.physical()).sum::<usize>()
+        }
+        WeightSpec::Bias { parts } => parts.iter().map(|(_, layout)| layout.physical()).sum(),
+        WeightSpec::Vector { len, .. } => *len,
+        WeightSpec::Table { rows, layout, .. } => rows * layout.physical(),
+        WeightSpec::Constant { layout, .. } => 2 * layout.physical(),
+    };
+    count as u64
+}
+
+/// OIHW → (tap, in, out).
+fn conv(values: &[f32], input: &Layout, output: &Layout) -> Vec<f32> {
+    let (wide_in, wide_out) = (input.physical(), output.physical());
+    let mut packed = vec![0f32; 9 * wide_in * wide_out];
+    for (o, to) in output.places().enumerate() {
+        for (i, from) in input.places().enumerate() {
+            let taps = &values[(o * input.channels() + i) * 9..][..9];
+            for (tap, value) in taps.iter().enumerate() {
+                packed[(tap * wide_in + from) * wide_out + to] = *value;
+            }
+        }
+    }
+    packed
+}
+
+fn laid_out(values: &[f32], layout: &Layout) -> Vec<f32> {
+    let mut out = vec![0f32; layout.physical()];
+    for (place, value) in layout.places().zip(values) {
+        out[place] = *value;
+    }
+    out
+}

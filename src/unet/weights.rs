@@ -1,0 +1,360 @@
+//! The tensors of a `.safetensors` file, taken one by one, each checked as it is taken.
+//!
+//! The header is read here rather than by `safetensors::SafeTensors`, whose errors do not say
+//! which tensor lies, and which keeps one of two tensors of the same name without a word.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, TensorInfo};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use thiserror::Error;
+
+/// The type that a tensor has in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    F32,
+    F16,
+    Bf16,
+}
+
+/// A tensor, widened to f32 without loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Outermost dimension first, as in PyTorch.
+    pub shape: Vec<usize>,
+    pub precision: Precision,
+    /// Row-major, all finite.
+    pub values: Vec<f32>,
+}
+
+/// A weight file whose layout is sound and whose tensors have not all been taken.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    file: String,
+    bytes: Vec<u8>,
+    /// Where the data begin in `bytes`; the tensors' offsets count from here.
+    data: usize,
+    tensors: Tensors,
+}
+
+/// What is wrong with a weight file.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{file}: {fault}")]
+pub struct WeightsError {
+    pub file: String,
+    pub fault: Fault,
+}
+
+/// The part of a [`WeightsError`] that does not name the file.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum Fault {
+    #[error("the file ends after {found} of {needed} bytes: download or copy it again")]
+    Truncated { found: usize, needed: u64 },
+    #[error("this is a Git LFS pointer, not the weights: fetch them with `git lfs pull`")]
+    LfsPointer,
+    #[error("its header would have {0} bytes: this is not a safetensors file, or it is damaged")]
+    HeaderSize(u64),
+    #[error("its header cannot be read ({0}): this is not a safetensors file, or it is damaged")]
+    Header(String),
+    #[error("{0} bytes follow the last tensor: the file is damaged, download or copy it again")]
+    Trailing(usize),
+    #[error("`{name}` has the offsets {begin} to {end}, but {reason}: save the model again")]
+    Offsets { name: String, begin: usize, end: usize, reason: String },
+    #[error("`{name}` has the type {dtype}: save the model as f32, f16 or bf16")]
+    Dtype { name: String, dtype: Dtype },
+    #[error("there is no tensor `{name}`{nearest}: config and weights belong to different models")]
+    Missing { name: String, nearest: Nearest },
+    #[error("`{name}` has the shape {found:?}, but the config asks for {expected:?}")]
+    Shape { name: String, found: Vec<usize>, expected: Vec<usize> },
+    #[error("`{name}` holds {value} at index {index}: training went wrong, use another checkpoint")]
+    NotFinite { name: String, index: usize, value: f32 },
+    #[error(
+        "{count} tensors have no place in the network ({names}): config and weights belong to \
+         different models"
+    )]
+    Extra { count: usize, names: String },
+}
+
+/// The name in the file that is most like one that is not there, if there is any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest(pub Option<String>);
+
+impl fmt::Display for Nearest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |name| write!(f, " (the nearest is `{name}`)"))
+    }
+}
+
+impl Weights {
+    /// Reads the header of a `.safetensors` file; `file` names it in errors.
+    pub fn parse(bytes: Vec<u8>, file: &str) -> Result<Self, WeightsError> {
+        match read_header(&bytes) {
+            Ok((data, tensors)) => Ok(Self { file: file.into(), bytes, data, tensors }),
+            Err(fault) => Err(WeightsError { file: file.into(), fault }),
+        }
+    }
+
+    /// The names of the tensors that have not been taken, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Takes the tensor `name` (diffusers' name today), which must have `shape`.
+    ///
+    /// An attention's projection is also found by the name it had before diffusers 0.15
+    /// (`query` for `to_q`, …), and then may be a 1×1 convolution's `[C, C, 1, 1]`.
+    ///
+    /// # Errors
+    /// A tensor that is missing (or already taken), of another shape, of a type other than f32,
+    /// f16 and bf16, or with a value that is not finite.
+    pub fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
+        self.take(name, shape).map_err(|fault| self.error(fault))
+    }
+
+    /// Checks that every tensor has been taken.
+    pub fn finish(self) -> Result<(), WeightsError> {
+        const SHOWN: usize = 4;
+        let count = self.tensors.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let mut names: Vec<_> = self.names().take(SHOWN).map(shortened).collect();
+        if count > SHOWN {
+            names.push("…".into());
+        }
+        Err(self.error(Fault::Extra { count, names: names.join(", ") }))
+    }
+
+    fn error(&self, fault: Fault) -> WeightsError {
+        WeightsError { file: self.file.clone(), fault }
+    }
+
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, Fault> {
+        let old = old_name(name).filter(|old| self.tensors.contains_key(old));
+        let is_old = old.is_some();
+        let name = old.unwrap_or_else(|| name.into());
+        let Some(info) = self.tensors.remove(&name) else {
+            let nearest = self.nearest(&name);
+            return Err(Fault::Missing { name, nearest });
+        };
+
+        let as_linear = || info.shape.strip_suffix(&[1, 1]);
+        if info.shape != shape && !(is_old && as_linear() == Some(shape)) {
+            return Err(Fault::Shape { name, found: info.shape, expected: shape.into() });
+        }
+        // In range: the header's offsets were checked against the file.
+        let (begin, end) = info.data_offsets;
+        let bytes = &self.bytes[self.data + begin..self.data + end];
+        let (precision, values) = match info.dtype {
+            Dtype::F32 => (Precision::F32, widen(bytes, f32::from_le_bytes)),
+            Dtype::F16 => (Precision::F16, widen(bytes, |b| f16::from_le_bytes(b).to_f32())),
+            Dtype::BF16 => (Precision::Bf16, widen(bytes, |b| bf16::from_le_bytes(b).to_f32())),
+            dtype => return Err(Fault::Dtype { name, dtype }),
+        };
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Fault::NotFinite { name, index, value: values[index] });
+        }
+        Ok(Tensor { shape: shape.into(), precision, values })
+    }
+
+    /// The name that shares the longest beginning and end with `name`.
+    fn nearest(&self, name: &str) -> Nearest {
+        let shared = |other: &&str| {
+            let pairs = || name.bytes().zip(other.bytes());
+            let ends = name.bytes().rev().zip(other.bytes().rev());
+            pairs().take_while(|(a, b)| a == b).count() + ends.take_while(|(a, b)| a == b).count()
+        };
+        Nearest(self.names().max_by_key(shared).map(shortened))
+    }
+}
+
+/// Little-endian elements of `SIZE` bytes as f32.
+fn widen<const SIZE: usize>(bytes: &[u8], read: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
+    let (elements, _) = bytes.as_chunks();
+    elements.iter().map(|&element| read(element)).collect()
+}
+
+/// The name of an attention's projection before diffusers 0.15, for a name of today.
+fn old_name(name: &str) -> Option<String> {
+    const PROJECTIONS: [(&str, &str); 4] =
+        [(".to_q.", ".query."), (".to_k.", ".key."), (".to_v.", ".value."), (".to_out.0.", ".proj_attn.")];
+    let (new, old) = PROJECTIONS.iter().find(|(new, _)| name.contains(new))?;
+    Some(name.replacen(new, old, 1))
+}
+
+/// A name out of a file, cut where it is absurdly long.
+fn shortened(name: &str) -> String {
+    const LONGEST: usize = 120;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.into(),
+    }
+}
+
+/// A file begins with the length of its JSON header, after which come the data.
+const LENGTH: usize = size_of::<u64>();
+/// The format's own limit (bytes).
+const MAX_HEADER: u64 = 100_000_000;
+/// No tensor of a network has more dimensions.
+const MAX_RANK: usize = 8;
+
+type Tensors = BTreeMap<String, TensorInfo>;
+
+/// Where the data begin, and the tensors, which tile the data without a gap or an overlap.
+fn read_header(bytes: &[u8]) -> Result<(usize, Tensors), Fault> {
+    let found = bytes.len();
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Err(Fault::LfsPointer);
+    }
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
+        return Err(Fault::Truncated { found, needed: LENGTH as u64 });
+    };
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER {
+        return Err(Fault::HeaderSize(length));
+    }
+    let Some(json) = rest.get(..length as usize) else {
+        return Err(Fault::Truncated { found, needed: length + LENGTH as u64 });
+    };
+    let Header(tensors) = serde_json::from_slice(json).map_err(|error| Fault::Header(error.to_string()))?;
+
+    let start = LENGTH + json.len();
+    let available = found - start;
+    let needed = check_offsets(&tensors)?;
+    if needed > available {
+        return Err(Fault::Truncated { found, needed: needed as u64 + start as u64 });
+    }
+    if needed < available {
+        return Err(Fault::Trailing(available - needed));
+    }
+    Ok((start, tensors))
+}
+
+/// The length of the data, which the tensors must tile.
+fn check_offsets(tensors: &Tensors) -> Result<usize, Fault> {
+    let mut in_order: Vec<_> = tensors.iter().collect();
+    in_order.sort_by_key(|(_, info)| info.data_offsets);
+    let mut reached = 0;
+    let mut before = "";
+    for (name, info) in in_order {
+        let (begin, end) = info.data_offsets;
+        let lie = |reason| {
+            let name = shortened(name);
+            Err(Fault::Offsets { name, begin, end, reason })
+        };
+        if end < begin {
+            return lie("they run backwards".into());
+        }
+        if info.shape.len() > MAX_RANK {
+            return lie(format!("its shape has {} dimensions", info.shape.len()));
+        }
+        match byte_size(info) {
+            Some(size) if size == end - begin => {}
+            Some(size) => {
+                let (dtype, shape) = (info.dtype, &info.shape);
+                return lie(format!("{dtype} {shape:?} takes {size} bytes"));
+            }
+            None => return lie(format!("the shape {:?} is impossible", info.shape)),
+        }
+        if begin < reached {
+            return lie(format!("it overlaps `{}`, which ends at {reached}", shortened(before)));
+        }
+        if begin > reached {
+            return lie(format!("the data before it end at {reached}"));
+        }
+        (reached, before) = (end, name);
+    }
+    Ok(reached)
+}
+
+/// Bytes of a tensor's data; `None` if they cannot be counted.
+fn byte_size(info: &TensorInfo) -> Option<usize> {
+    let mut dimensions = info.shape.iter();
+    let elements = dimensions.try_fold(1usize, |product, &side| product.checked_mul(side))?;
+    let bits = elements.checked_mul(info.dtype.bitsize())?;
+    bits.is_multiple_of(8).then_some(bits / 8)
+}
+
+/// The header's JSON, in which no name may come twice; `__metadata__` is left out.
+struct Header(Tensors);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+        let mut tensors = Tensors::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let shown = shortened(&name);
+            let info = map.next_value();
+            let info = info.map_err(|e| A::Error::custom(format!("tensor `{shown}`: {e}")))?;
+            if tensors.insert(name, info).is_some() {
+                return Err(A::Error::custom(format!("two tensors are named `{shown}`")));
+            }
+        }
+        Ok(Header(tensors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::tensor::TensorView;
+
+    fn weights(tensors: &[(&str, Dtype, &[usize], &[u8])]) -> Weights {
+        let views = tensors.iter().map(|&(name, dtype, shape, bytes)| {
+            (name, TensorView::new(dtype, shape.to_vec(), bytes).unwrap())
+        });
+        Weights::parse(safetensors::serialize(views, None).unwrap(), "w.safetensors").unwrap()
+    }
+
+    #[test]
+    fn every_precision_is_widened_without_loss() {
+        let mut weights = weights(&[
+            ("a", Dtype::F32, &[1, 2], bytemuck::cast_slice(&[0.1f32, -2.0])),
+            ("b", Dtype::F16, &[2], bytemuck::cast_slice(&[f16::from_f32(0.1), f16::MIN_POSITIVE_SUBNORMAL])),
+            ("c", Dtype::BF16, &[1], bytemuck::cast_slice(&[bf16::MAX])),
+        ]);
+        let a = weights.tensor("a", &[1, 2]).unwrap();
+        assert_eq!(a, Tensor { shape: vec![1, 2], precision: Precision::F32, values: vec![0.1, -2.0] });
+        let b = weights.tensor("b", &[2]).unwrap();
+        assert_eq!((b.precision, b.values), (Precision::F16, vec![0.099975586, 2f32.powi(-24)]));
+        let c = weights.tensor("c", &[1]).unwrap();
+        assert_eq!((c.precision, c.values), (Precision::Bf16, vec![bf16::MAX.to_f32()]));
+        assert_eq!(weights.finish(), Ok(()));
+    }
+
+    #[test]
+    fn old_attention_names_and_shapes_are_found() {
+        let four: &[u8] = bytemuck::cast_slice(&[1f32, 2.0, 3.0, 4.0]);
+        let mut weights = weights(&[
+            ("mid_block.attentions.0.query.weight", Dtype::F32, &[2, 2], four),
+            ("mid_block.attentions.0.proj_attn.weight", Dtype::F32, &[2, 2, 1, 1], four),
+            ("mid_block.attentions.0.to_v.weight", Dtype::F32, &[2, 2, 1, 1], four),
+        ]);
+        for name in ["to_q", "to_out.0"] {
+            let tensor = weights.tensor(&format!("mid_block.attentions.0.{name}.weight"), &[2, 2]).unwrap();
+            assert_eq!((tensor.shape, tensor.values), (vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]));
+        }
+        // Only the old names had convolutions.
+        let error = weights.tensor("mid_block.attentions.0.to_v.weight", &[2, 2]).unwrap_err();
+        assert!(matches!(error.fault, Fault::Shape { .. }), "{error}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Whole networks against diffusers: every folder of `tests/fixtures/unet`.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{fixture, tensor};
+use reverie::cpu::CpuMachine;
+use reverie::gpu::GpuMachine;
+use reverie::kernels::case::relative_error;
+use reverie::machine::Machine;
+use reverie::unet::config::ClassEmbedding;
+use reverie::unet::folder::ModelFolder;
+use reverie::unet::network::{ClassLabels, UNet};
+use safetensors::SafeTensors;
+
+/// The relative error of one folder on a machine.
+async fn error_of(machine: &mut impl Machine, folder: &PathBuf) -> f32 {
+    let model = ModelFolder::open(folder).unwrap();
+    let unet = UNet::load(machine, model.config, model.weights).unwrap();
+    let bytes = std::fs::read(folder.join("io.safetensors")).unwrap();
+    let io = SafeTensors::deserialize(&bytes).unwrap();
+    let (shape, sample) = tensor(&io, "sample").unwrap();
+    let (_, mut timesteps) = tensor(&io, "timestep").unwrap();
+    timesteps.resize(shape[0], timesteps[0]);
+    let labels = tensor(&io, "class_labels").map(|(_, values)| match unet.config.class_embedding {
+        Some(ClassEmbedding::Timestep) => ClassLabels::Times(values),
+        Some(ClassEmbedding::Identity) => ClassLabels::Embeddings(values),
+        _ => ClassLabels::Numbers(values.iter().map(|v| *v as u32).collect()),
+    });
+    let instance = unet.instance(machine, shape[0], shape[2], shape[3]).unwrap();
+    let output = unet.forward(machine, &instance, &sample, &timesteps, labels.as_ref()).await.unwrap();
+    unet.release(machine, instance);
+    relative_error(&output, &tensor(&io, "output").unwrap().1)
+}
+
+fn folders() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(fixture("unet")).unwrap();
+    let mut folders: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 10, "the fixtures are there");
+    folders
+}
+
+fn check(machine: &mut impl Machine, tolerance: f32) {
+    let mut failures = Vec::new();
+    for folder in folders() {
+        let error = pollster::block_on(error_of(machine, &folder));
+        println!("{:32} {error:.1e}", folder.file_name().unwrap().to_string_lossy());
+        if error > tolerance {
+            failures.push((folder, error));
+        }
+    }
+    assert!(failures.is_empty(), "above {tolerance:e}: {failures:?}");
+}
+
+#[test]
+fn the_twins_equal_diffusers() {
+    check(&mut CpuMachine::default(), 2e-5);
+}
+
+#[test]
+fn the_shaders_equal_diffusers() {
+    check(&mut pollster::block_on(GpuMachine::new()).unwrap(), 1e-4);
+}
