@@ -5,4 +5,5 @@ pub mod diffusion;
 pub mod gpu;
 pub mod kernels;
 pub mod machine;
+pub mod session;
 pub mod unet;

@@ -12,8 +12,14 @@ pub mod case;
 pub mod class_embedding;
 pub mod conv3x3;
 pub mod conv3x3_stride2;
+pub mod dynamic_threshold;
+pub mod forward_noise;
 pub mod group_norm;
+pub mod guidance;
 pub mod linear;
+pub mod network_input;
+pub mod present;
+pub mod reverse_step;
 pub mod shaders;
 pub mod softmax;
 pub mod upsample;
@@ -30,8 +36,13 @@ pub static ALL: &[&Kernel] = &[
     &class_embedding::KERNEL,
     &conv3x3::KERNEL,
     &conv3x3_stride2::KERNEL,
+    &dynamic_threshold::KERNEL,
+    &forward_noise::KERNEL,
     &group_norm::KERNEL,
+    &guidance::KERNEL,
     &linear::KERNEL,
+    &network_input::KERNEL,
+    &reverse_step::KERNEL,
     &softmax::KERNEL,
     &upsample::KERNEL,
 ];

@@ -1,6 +1,7 @@
 //! `reverie.json`: what diffusers has no place for.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::config::{ClassEmbedding, UNetConfig};
@@ -48,7 +49,10 @@ pub enum FactsError {
 impl Facts {
     /// Reads `reverie.json` and checks it against the network that it speaks of.
     pub fn parse(json: &str, config: &UNetConfig) -> Result<Self, FactsError> {
-        let facts: Self = serde_json::from_str(json).map_err(|error| FactsError::Json(error.to_string()))?;
+        // By way of a map: alone, serde would take an array for the fields in order.
+        let facts: Self = serde_json::from_str(json)
+            .and_then(|facts: Map<String, Value>| serde_json::from_value(facts.into()))
+            .map_err(|error| FactsError::Json(error.to_string()))?;
         facts.check_classes(config)?;
         if let Some([low, high]) = facts.value_range
             && !(low < high && (high - low).is_finite())

@@ -55,9 +55,12 @@ pub struct Instance {
     pub sample: BufferId,
     /// `[N, timestep_input_dim]` in vec4s.
     pub time: BufferId,
+    /// Words of the whole batch's `time`.
+    pub time_words: usize,
     pub condition: Option<BufferId>,
-    /// The output's factor and term for each sample and channel, if it has one.
-    pub output_scale: Option<BufferId>,
+    /// The output's factor and term for each sample and channel, if it has one,
+    /// and how many words that takes.
+    pub output_scale: Option<(BufferId, usize)>,
     /// `[N, H, W, out_channels]` in vec4s.
     pub output: BufferId,
     scratch: Vec<BufferId>,
@@ -121,6 +124,7 @@ impl UNet {
         }
         let program = machine.compile(dispatches)?;
         let at = |tensor| ids[plan.buffer(tensor).0];
+        let words = |tensor| batch * graph.tensor(tensor).words() as usize;
         Ok(Instance {
             batch,
             height,
@@ -128,10 +132,11 @@ impl UNet {
             program,
             sample: at(graph.sample),
             time: at(graph.time),
+            time_words: words(graph.time),
             condition: graph.condition.map(|c| match c {
                 Condition::Labels(id) | Condition::Vectors(id) => at(id),
             }),
-            output_scale: graph.output_scale.map(at),
+            output_scale: graph.output_scale.map(|id| (at(id), words(id))),
             output: at(graph.output),
             scratch,
         })
@@ -240,7 +245,7 @@ impl UNet {
         if let Some(buffer) = instance.condition {
             machine.write(buffer, 0, &condition);
         }
-        if let Some(buffer) = instance.output_scale {
+        if let Some((buffer, _)) = instance.output_scale {
             machine.write(buffer, 0, &self.output_scale_words(timesteps));
         }
         machine.run(instance.program, 0);

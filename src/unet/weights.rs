@@ -71,8 +71,8 @@ pub enum Fault {
     #[error("`{name}` holds {value} at index {index}: training went wrong, use another checkpoint")]
     NotFinite { name: String, index: usize, value: f32 },
     #[error(
-        "{count} tensors have no place in the network ({names}): config and weights belong to \
-         different models"
+        "the network has no place for {count} of the tensors ({names}): config and weights belong \
+         to different models"
     )]
     Extra { count: usize, names: String },
 }

@@ -1,0 +1,13 @@
+//! A run of the reverse process: model, recipe, rows, and the timestep loop.
+//!
+//! Neutral as to the machine: the same code drives shaders and twins.
+
+pub mod error;
+pub mod model;
+pub mod recipe;
+pub mod run;
+
+pub use error::SessionError;
+pub use model::Model;
+pub use recipe::{Condition, NoiseSource, Recipe};
+pub use run::{Lens, Run};
