@@ -7,3 +7,5 @@ pub mod kernels;
 pub mod machine;
 pub mod session;
 pub mod unet;
+#[cfg(target_arch = "wasm32")]
+pub mod web;

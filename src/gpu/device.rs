@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures_channel::oneshot;
+
 use crate::machine::MachineError;
 
 /// A device with default limits and no optional feature, and its queue.
-#[derive(Debug)]
+/// Handles only: cloning it is cheap.
+#[derive(Clone, Debug)]
 pub struct Gpu {
     pub instance: wgpu::Instance,
     pub adapter: wgpu::Adapter,
@@ -43,6 +46,27 @@ impl Gpu {
             note(&heard, MachineError::Lost { reason: format!("{reason:?}: {message}") });
         });
         Ok(Self { instance, adapter, device, queue, trouble })
+    }
+
+    /// The bytes of a mappable buffer, when all that was submitted is done. The
+    /// buffer is unmapped again.
+    pub async fn map(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>, MachineError> {
+        let (done, mapped) = oneshot::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only if nobody waits any more.
+            let _ = done.send(result);
+        });
+        // Natively this runs the callback; a browser does so by itself.
+        let failed = |e: &dyn std::fmt::Display| MachineError::Failed { reason: e.to_string() };
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
+        let mapped = mapped.await;
+        self.health()?;
+        if !matches!(mapped, Ok(Ok(()))) {
+            return Err(failed(&"a result could not be read back"));
+        }
+        let bytes = staging.get_mapped_range(..).map_err(|e| failed(&e))?.to_vec();
+        staging.unmap();
+        Ok(bytes)
     }
 
     /// The first error that was reported, if any.

@@ -1,7 +1,5 @@
 //! The GPU machine: buffers, programs and the command encoder.
 
-use futures_channel::oneshot;
-
 use super::Gpu;
 use super::pipeline::Pipelines;
 use crate::kernels::{BufferId, Dispatch};
@@ -82,35 +80,26 @@ impl GpuMachine {
         })
     }
 
-    /// Copies bytes of a buffer out, when the queue has come that far.
-    pub async fn read_bytes(
+    /// Queues a copy of words out of a buffer; the future gives them when the
+    /// queue has come that far, and leaves the machine free meanwhile.
+    pub fn request(
         &mut self,
-        source: &wgpu::Buffer,
-        offset: u64,
-        bytes: u64,
-    ) -> Result<Vec<u8>, MachineError> {
+        from: BufferId,
+        at: usize,
+        words: usize,
+    ) -> impl Future<Output = Result<Vec<u32>, MachineError>> + 'static {
         self.counters.readbacks += 1;
+        let bytes = 4 * words as u64;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.create_buffer("readback", bytes, usage);
-        self.encoder().copy_buffer_to_buffer(source, offset, &staging, 0, bytes);
+        let source = self.buffers.get(from.0).clone();
+        self.encoder().copy_buffer_to_buffer(&source, 4 * at as u64, &staging, 0, bytes);
         self.submit();
-        let (done, mapped) = oneshot::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // The receiver is gone only if nobody waits any more.
-            let _ = done.send(result);
-        });
-        // Natively this runs the callback; a browser does so by itself.
-        let polled = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        polled.map_err(|e| MachineError::Failed { reason: e.to_string() })?;
-        let mapped = mapped.await;
-        self.gpu.health()?;
-        match mapped {
-            Ok(Ok(())) => {}
-            _ => return Err(MachineError::Failed { reason: "a result could not be read back".into() }),
+        let gpu = self.gpu.clone();
+        async move {
+            let bytes = gpu.map(&staging).await?;
+            Ok(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect())
         }
-        let view = staging.get_mapped_range(..);
-        let view = view.map_err(|e| MachineError::Failed { reason: e.to_string() })?;
-        Ok(view.to_vec())
     }
 
     fn step(&mut self, dispatch: &Dispatch, uniforms: &wgpu::Buffer, uniform: usize) -> Step {
@@ -233,8 +222,6 @@ impl Machine for GpuMachine {
     }
 
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
-        let source = self.buffers.get(from.0).clone();
-        let bytes = self.read_bytes(&source, 4 * at as u64, 4 * words as u64).await?;
-        Ok(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect())
+        self.request(from, at, words).await
     }
 }

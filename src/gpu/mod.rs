@@ -2,10 +2,12 @@
 
 pub mod device;
 pub mod machine;
+pub mod painter;
 pub mod pipeline;
 
 pub use device::Gpu;
 pub use machine::GpuMachine;
+pub use painter::{Painter, Picture};
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;

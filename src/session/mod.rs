@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod model;
+pub mod pace;
 pub mod recipe;
 pub mod run;
 

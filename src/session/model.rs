@@ -21,10 +21,17 @@ impl Model {
         let folder = ModelFolder::open(files)?;
         let scheduler = match &folder.scheduler {
             Some(json) => SchedulerConfig::from_json(json)?,
-            None => SchedulerConfig::default(),
+            None => {
+                SchedulerConfig { class_name: Some("DDPMScheduler".into()), ..SchedulerConfig::default() }
+            }
         };
         let unet = UNet::load(machine, folder.config, folder.weights)?;
         Ok(Self { unet, scheduler, facts: folder.facts })
+    }
+
+    /// Gives the weights' memory back.
+    pub fn release<M: Machine>(self, machine: &mut M) {
+        self.unet.free(machine);
     }
 
     /// Height and width of a sample, where nothing else is asked for.

@@ -86,6 +86,11 @@ impl UNet {
         Ok(Self { config, time, weights, specs })
     }
 
+    /// Gives the weights' memory back.
+    pub fn free<M: Machine>(self, machine: &mut M) {
+        self.weights.into_iter().for_each(|buffer| machine.free(buffer));
+    }
+
     pub fn parameters(&self) -> u64 {
         self.specs.iter().map(pack::parameters).sum()
     }
@@ -227,6 +232,30 @@ impl UNet {
         timesteps: &[f32],
         labels: Option<&ClassLabels>,
     ) -> Result<Vec<f32>, UNetError> {
+        self.submit(machine, instance, sample, timesteps, labels)?;
+        let output = machine.read(instance.output, 0, self.output_words(instance)).await?;
+        Ok(self.output_values(instance, &output))
+    }
+
+    /// Words of an instance's output.
+    pub fn output_words(&self, instance: &Instance) -> usize {
+        instance.batch * instance.height * instance.width * self.config.out_channels.next_multiple_of(4)
+    }
+
+    /// An instance's output as `[N, C, H, W]`.
+    pub fn output_values(&self, instance: &Instance, words: &[u32]) -> Vec<f32> {
+        to_nchw(words, self.config.out_channels, instance.height * instance.width)
+    }
+
+    /// Queues a pass whose result stays in the instance's `output`.
+    pub fn submit<M: Machine>(
+        &self,
+        machine: &mut M,
+        instance: &Instance,
+        sample: &[f32],
+        timesteps: &[f32],
+        labels: Option<&ClassLabels>,
+    ) -> Result<(), UNetError> {
         let pixels = instance.height * instance.width;
         let expected = instance.batch * self.config.in_channels * pixels;
         if sample.len() != expected || timesteps.len() != instance.batch {
@@ -250,10 +279,7 @@ impl UNet {
         }
         machine.run(instance.program, 0);
         machine.submit();
-        let channels = self.config.out_channels;
-        let words = instance.batch * pixels * channels.next_multiple_of(4);
-        let output = machine.read(instance.output, 0, words).await?;
-        Ok(to_nchw(&output, channels, pixels))
+        Ok(())
     }
 }
 

@@ -1,0 +1,447 @@
+//! The engine that the page's worker holds.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::OffscreenCanvas;
+
+use super::facts::{
+    ClassLabel, Defaults, DeviceFacts, ForwardFacts, ForwardImage, ModelFacts, Recipe, RunFacts, SelfTest,
+    Step,
+};
+use super::forward::Forward;
+use super::screen::Screen;
+use super::{error, probe};
+use crate::diffusion::samplers::SamplerEntry;
+use crate::diffusion::schedule::{sigma, snr};
+use crate::gpu::{GpuMachine, Picture};
+use crate::kernels::BufferId;
+use crate::kernels::case::relative_error;
+use crate::kernels::present::Grid;
+use crate::machine::Machine;
+use crate::session::pace::Pace;
+use crate::session::{self, Condition, Lens, Model, NoiseSource, Run, SessionError};
+use crate::unet::network::{ClassLabels, UNetError};
+use crate::unet::pixels::to_nchw;
+
+/// Memory for the frames of a run.
+const KEEP_BYTES: u64 = 128 << 20;
+/// What a network may differ from PyTorch by, relative to the largest magnitude.
+const SELF_TEST_TOLERANCE: f32 = 1e-4;
+/// Texels between the samples of a batch.
+const GAP: u32 = 1;
+
+/// Everything lives behind a cell: an answer that is waited for must not lock
+/// out the messages that come meanwhile.
+#[wasm_bindgen]
+pub struct Engine {
+    state: RefCell<State>,
+    shows: bool,
+}
+
+struct State {
+    machine: GpuMachine,
+    loaded: Option<Loaded>,
+    screens: Screens,
+    pace: Arc<Mutex<Pace>>,
+}
+
+struct Loaded {
+    model: Model,
+    forward: Forward,
+    run: Option<Run>,
+}
+
+#[derive(Default)]
+struct Screens {
+    x_t: Option<Screen>,
+    x0_hat: Option<Screen>,
+    forward: Option<Screen>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Finds a device.
+    pub async fn create() -> Result<Engine, JsValue> {
+        if !has_webgpu() {
+            let hint = "open the page over HTTPS or on localhost, in a browser with WebGPU switched on";
+            let e = crate::machine::MachineError::NoWebGpu { hint: hint.into() };
+            return Err(error::of_machine(&e));
+        }
+        let (gpu, shows) = probe::find_gpu().await.map_err(|e| error::of_machine(&e))?;
+        let machine = GpuMachine::on(gpu);
+        let state = State { machine, loaded: None, screens: Screens::default(), pace: Arc::default() };
+        Ok(Engine { state: RefCell::new(state), shows })
+    }
+
+    pub fn device(&self) -> Result<JsValue, JsValue> {
+        let state = self.state.borrow();
+        let info = state.machine.gpu.adapter.get_info();
+        to_js(&DeviceFacts {
+            adapter: info.name,
+            vendor: if info.vendor == 0 { String::new() } else { format!("{:#06x}", info.vendor) },
+            architecture: info.driver,
+            backend: "WebGPU",
+            presents: if self.shows { "canvas" } else { "copy" },
+        })
+    }
+
+    /// Loads a model from its files, by their paths in the model's folder.
+    pub async fn load(&self, files: js_sys::Map) -> Result<JsValue, JsValue> {
+        let mut folder: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        files.for_each(&mut |bytes, path| {
+            let bytes = bytes.dyn_into::<js_sys::Uint8Array>().map(|b| b.to_vec());
+            folder.insert(path.as_string().unwrap_or_default(), bytes.unwrap_or_default());
+        });
+        let mut state = self.state.borrow_mut();
+        state.unload();
+        let model = Model::load(&mut state.machine, &folder).map_err(|e| error::of_session(&e))?;
+        let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
+        let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
+        state.loaded = Some(Loaded { model, forward, run: None });
+        to_js(&facts)
+    }
+
+    /// Takes a canvas over; "x_t", "x0_hat" or "forward".
+    pub fn attach(&self, surface: &str, canvas: OffscreenCanvas) -> Result<(), JsValue> {
+        let mut state = self.state.borrow_mut();
+        let mut screen = Screen::new(&state.machine.gpu, canvas, self.shows)?;
+        if let (Some(loaded), "forward") = (&state.loaded, surface) {
+            screen.resize(loaded.grid(1));
+        }
+        *state.screens.named(surface)? = Some(screen);
+        Ok(())
+    }
+
+    /// Replaces the run; frame 0 is x_T.
+    pub fn start(&self, recipe: JsValue) -> Result<JsValue, JsValue> {
+        let recipe: Recipe = from_js(recipe)?;
+        let mut state = self.state.borrow_mut();
+        state.start(&recipe)
+    }
+
+    /// Submits the next step and returns how many are done.
+    pub fn step(&self) -> Result<usize, JsValue> {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.machine.health().map_err(|e| error::of_machine(&e))?;
+        let run = state.loaded.as_mut().and_then(|l| l.run.as_mut()).ok_or_else(no_run)?;
+        if !run.is_done() {
+            run.step(&mut state.machine);
+            lock(&state.pace).submitted(now());
+            let pace = Arc::clone(&state.pace);
+            state.machine.gpu.queue.on_submitted_work_done(move || lock(&pace).completed(now()));
+        }
+        Ok(run.steps_done())
+    }
+
+    /// Milliseconds of work that is queued, estimated.
+    pub fn in_flight_ms(&self) -> f64 {
+        lock(&self.state.borrow().pace).in_flight_ms()
+    }
+
+    pub fn ms_per_step(&self) -> f64 {
+        lock(&self.state.borrow().pace).ms_per_step()
+    }
+
+    /// Draws a kept frame; computes nothing.
+    pub fn show(&self, frame: usize) -> Result<(), JsValue> {
+        let state = self.state.borrow();
+        let run = state.loaded.as_ref().and_then(|l| l.run.as_ref()).ok_or_else(no_run)?;
+        state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), run.shape.batch);
+        state.draw(&state.screens.x0_hat, run.frame(frame, Lens::X0Hat), run.shape.batch);
+        Ok(())
+    }
+
+    /// A kept image's values `[N, C, H, W]`, read back.
+    pub async fn frame_pixels(&self, surface: String, frame: usize) -> Result<Vec<f32>, JsValue> {
+        let (words, channels, pixels) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
+            let run = loaded.run.as_ref().ok_or_else(no_run);
+            let (at, words) = match surface.as_str() {
+                "forward" => (Some((loaded.forward.x_t, 0)), loaded.forward.words()),
+                _ => {
+                    let lens = if surface == "x_t" { Lens::Sample } else { Lens::X0Hat };
+                    let run = run?;
+                    (run.frame(frame, lens), run.shape.register_floats() as usize)
+                }
+            };
+            let (buffer, at) = at.ok_or_else(no_run)?;
+            let (height, width) = loaded.model.size();
+            (state.machine.request(buffer, at, words), loaded.model.channels(), height * width)
+        };
+        let words = words.await.map_err(|e| error::of_machine(&e))?;
+        Ok(to_nchw(&words, channels, pixels))
+    }
+
+    /// Compares one pass with what PyTorch made of the same input.
+    pub async fn self_test(&self, golden: Vec<u8>) -> Result<JsValue, JsValue> {
+        let session = |e: UNetError| error::of_session(&e.into());
+        let golden = Golden::parse(&golden)?;
+        let (output, instance) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let unet = &state.loaded.as_ref().ok_or_else(no_run)?.model.unet;
+            let [batch, _, height, width] = golden.shape;
+            let instance = unet.instance(&mut state.machine, batch, height, width).map_err(session)?;
+            unet.submit(
+                &mut state.machine,
+                &instance,
+                &golden.sample,
+                &golden.timesteps,
+                golden.labels.as_ref(),
+            )
+            .map_err(session)?;
+            let words = unet.output_words(&instance);
+            (state.machine.request(instance.output, 0, words), instance)
+        };
+        let words = output.await.map_err(|e| error::of_machine(&e))?;
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let unet = &state.loaded.as_ref().ok_or_else(no_run)?.model.unet;
+        let values = unet.output_values(&instance, &words);
+        unet.release(&mut state.machine, instance);
+        let relative = relative_error(&values, &golden.output);
+        let differences = values.iter().zip(&golden.output).map(|(a, b)| (a - b).abs());
+        to_js(&SelfTest {
+            max_abs: differences.fold(0.0, f32::max),
+            relative,
+            passed: relative <= SELF_TEST_TOLERANCE,
+        })
+    }
+
+    /// The image that the forward process starts from.
+    pub fn set_forward_image(&self, source: JsValue) -> Result<(), JsValue> {
+        let source: ForwardImage = from_js(source)?;
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
+        match source {
+            ForwardImage::Pixels { values } => {
+                loaded.forward.set_pixels(&mut state.machine, &values).map_err(|e| error::of_session(&e))
+            }
+            ForwardImage::Kept { frame, sample } => {
+                let run = loaded.run.as_ref().ok_or_else(no_run)?;
+                let inside = sample < run.shape.batch as usize;
+                let at = run.frame(frame, Lens::Sample).filter(|_| inside).ok_or_else(no_run)?;
+                let at = (at.0, at.1 + sample * loaded.forward.words());
+                loaded.forward.set_kept(&mut state.machine, at);
+                Ok(())
+            }
+        }
+    }
+
+    /// Draws x_t of that image, with the noise of a seed.
+    pub fn show_forward(&self, timestep: usize, noise_seed: f64) -> Result<JsValue, JsValue> {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let forward = &mut state.loaded.as_mut().ok_or_else(no_run)?.forward;
+        let made = forward.make(&mut state.machine, timestep, noise_seed as u64);
+        let (alpha_bar, signal, noise) = made.map_err(|e| error::of_session(&e))?;
+        let x_t = forward.x_t;
+        state.draw(&state.screens.forward, Some((x_t, 0)), 1);
+        let snr = snr(alpha_bar) as f32;
+        to_js(&ForwardFacts { alpha_bar, signal, noise, snr, log_snr: snr.ln() })
+    }
+
+    /// ᾱ_t of every training timestep.
+    pub fn schedule(&self) -> Result<JsValue, JsValue> {
+        let state = self.state.borrow();
+        let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
+        let alphas = js_sys::Float32Array::from(loaded.forward.schedule().alphas_cumprod.as_slice());
+        let object = js_sys::Object::new();
+        js_sys::Reflect::set(&object, &"alphas_cumprod".into(), &alphas)?;
+        Ok(object.into())
+    }
+}
+
+impl State {
+    fn unload(&mut self) {
+        let Some(loaded) = self.loaded.take() else { return };
+        if let Some(run) = loaded.run {
+            run.release(&mut self.machine, &loaded.model);
+        }
+        loaded.forward.release(&mut self.machine);
+        loaded.model.release(&mut self.machine);
+    }
+
+    fn start(&mut self, wish: &Recipe) -> Result<JsValue, JsValue> {
+        let loaded = self.loaded.as_mut().ok_or_else(no_run)?;
+        if let Some(run) = loaded.run.take() {
+            run.release(&mut self.machine, &loaded.model);
+        }
+        let recipe = session::Recipe {
+            sampler: Some(wish.sampler.clone()),
+            steps: wish.steps,
+            batch: wish.batch,
+            first_sample: 0,
+            size: None,
+            condition: condition(wish, &loaded.model),
+            guidance_scale: wish.guidance_scale,
+            eta: wish.eta,
+            noise: NoiseSource::Seed(wish.seed as u64),
+            keep_bytes: KEEP_BYTES,
+        };
+        let run = Run::start(&mut self.machine, &loaded.model, &recipe).map_err(|e| error::of_session(&e))?;
+        self.pace = Arc::default();
+        let grid = loaded.grid(run.shape.batch);
+        let (width, height) = grid.size();
+        let facts = RunFacts {
+            steps: run.plan.steps.iter().map(step_facts).collect(),
+            network_calls: run.plan.steps.iter().map(|step| step.network_calls).sum(),
+            width,
+            height,
+            columns: grid.columns(),
+            rows: grid.rows(),
+        };
+        loaded.run = Some(run);
+        let screens = [self.screens.x_t.as_mut(), self.screens.x0_hat.as_mut()];
+        screens.into_iter().flatten().for_each(|screen| screen.resize(grid));
+        to_js(&facts)
+    }
+
+    fn draw(&self, screen: &Option<Screen>, at: Option<(BufferId, usize)>, samples: u32) {
+        let (Some(screen), Some((buffer, word)), Some(loaded)) = (screen, at, &self.loaded) else { return };
+        let model = &loaded.model;
+        let channels = model.channels() as u32;
+        let params = loaded.grid(samples).params(channels, word as u32 / 4, model.value_range(), [0.0; 4]);
+        screen.draw(Picture { source: self.machine.buffer(buffer).clone(), params });
+    }
+}
+
+impl Loaded {
+    fn grid(&self, samples: u32) -> Grid {
+        let (height, width) = self.model.size();
+        Grid { samples, width: width as u32, height: height as u32, gap: GAP }
+    }
+}
+
+impl Screens {
+    fn named(&mut self, surface: &str) -> Result<&mut Option<Screen>, JsValue> {
+        match surface {
+            "x_t" => Ok(&mut self.x_t),
+            "x0_hat" => Ok(&mut self.x0_hat),
+            "forward" => Ok(&mut self.forward),
+            _ => Err(error::error("NoCanvas", &format!("there is no surface called {surface}"))),
+        }
+    }
+}
+
+/// `golden.safetensors`: an input and PyTorch's output.
+struct Golden {
+    shape: [usize; 4],
+    sample: Vec<f32>,
+    timesteps: Vec<f32>,
+    labels: Option<ClassLabels>,
+    output: Vec<f32>,
+}
+
+impl Golden {
+    fn parse(bytes: &[u8]) -> Result<Self, JsValue> {
+        let bad =
+            |e: &dyn std::fmt::Display| error::error("ModelInvalid", &format!("golden.safetensors: {e}"));
+        let file = safetensors::SafeTensors::deserialize(bytes).map_err(|e| bad(&e))?;
+        let tensor = |name: &str| file.tensor(name).map_err(|e| bad(&e));
+        let floats = |name: &str| {
+            let words = tensor(name)?;
+            Ok::<_, JsValue>(
+                words.data().chunks_exact(4).map(bytemuck::pod_read_unaligned).collect::<Vec<f32>>(),
+            )
+        };
+        let integers = |name: &str| {
+            let words = tensor(name)?;
+            Ok::<_, JsValue>(
+                words.data().chunks_exact(8).map(bytemuck::pod_read_unaligned).collect::<Vec<i64>>(),
+            )
+        };
+        let shape = tensor("sample")?.shape().try_into().map_err(|_| bad(&"sample is not [N, C, H, W]"))?;
+        let labels = match file.tensor("class_labels") {
+            Ok(_) => {
+                Some(ClassLabels::Numbers(integers("class_labels")?.iter().map(|n| *n as u32).collect()))
+            }
+            Err(_) => None,
+        };
+        Ok(Self {
+            shape,
+            sample: floats("sample")?,
+            timesteps: integers("timestep")?.iter().map(|t| *t as f32).collect(),
+            labels,
+            output: floats("output")?,
+        })
+    }
+}
+
+fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
+    let (height, width) = model.size();
+    Ok(ModelFacts {
+        name: model.facts.name.clone().unwrap_or_else(|| "model".into()),
+        parameters: model.unet.parameters() as f64,
+        gflop: model.unet.graph(height, width)?.flops() as f64 / 1e9,
+        channels: model.channels(),
+        height,
+        width,
+        class_names: model.facts.class_names.clone(),
+        null_label: model.facts.null_label,
+        num_train_timesteps: model.scheduler.num_train_timesteps,
+        defaults: Defaults { sampler: SamplerEntry::of_config(&model.scheduler)?.name, steps: 50 },
+        pad: model.facts.content.pad,
+    })
+}
+
+fn condition(wish: &Recipe, model: &Model) -> Condition {
+    let names = model.facts.class_names.as_ref().map_or(0, Vec::len);
+    match wish.class_label {
+        ClassLabel::Free => Condition::Free,
+        ClassLabel::Class(class) => Condition::Classes(vec![class; wish.batch]),
+        ClassLabel::Each(_) if names == 0 => Condition::Free,
+        ClassLabel::Each(_) => Condition::Classes((0..wish.batch).map(|i| (i % names) as u32).collect()),
+    }
+}
+
+fn step_facts(step: &crate::diffusion::samplers::StepFacts) -> Step {
+    Step {
+        step: step.step,
+        timestep: step.timestep,
+        alpha_bar: step.alpha_bar as f32,
+        sigma: sigma(step.alpha_bar as f32) as f32,
+        log_snr: step.log_snr as f32,
+    }
+}
+
+fn no_run() -> JsValue {
+    error::error("NoRun", "there is nothing here yet: load a model and start a run first")
+}
+
+fn lock(pace: &Mutex<Pace>) -> std::sync::MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds of a clock that only goes forward.
+fn now() -> f64 {
+    let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into());
+    let clock = performance.and_then(|p| js_sys::Reflect::get(&p, &"now".into()).map(|now| (p, now)));
+    let time = clock.and_then(|(p, now)| now.unchecked_into::<js_sys::Function>().call0(&p));
+    time.ok().and_then(|t| t.as_f64()).unwrap_or_else(js_sys::Date::now)
+}
+
+fn has_webgpu() -> bool {
+    let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into());
+    let gpu = navigator.and_then(|n| js_sys::Reflect::get(&n, &"gpu".into()));
+    gpu.is_ok_and(|gpu| !gpu.is_undefined() && !gpu.is_null())
+}
+
+fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
+    let plain = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
+    value.serialize(&plain).map_err(Into::into)
+}
+
+fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(|e| error::error("RecipeInvalid", &e.to_string()))
+}

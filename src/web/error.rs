@@ -1,0 +1,36 @@
+//! Typed errors as JavaScript errors, whose `name` the page can tell apart.
+
+use wasm_bindgen::JsValue;
+
+use crate::machine::MachineError;
+use crate::session::SessionError;
+use crate::unet::network::UNetError;
+
+/// A JavaScript `Error` of this name.
+pub fn error(name: &str, message: &str) -> JsValue {
+    let error = js_sys::Error::new(message);
+    error.set_name(name);
+    error.into()
+}
+
+pub fn of_machine(e: &MachineError) -> JsValue {
+    let name = match e {
+        MachineError::NoWebGpu { .. } => "NoWebGpu",
+        MachineError::NoAdapter { .. } => "NoAdapter",
+        MachineError::NoDevice { .. } => "NoDevice",
+        MachineError::TooLarge { .. } => "TooLarge",
+        MachineError::Lost { .. } => "DeviceLost",
+        MachineError::Failed { .. } => "DeviceFailed",
+    };
+    error(name, &e.to_string())
+}
+
+pub fn of_session(e: &SessionError) -> JsValue {
+    let name = match e {
+        SessionError::Machine(e) | SessionError::UNet(UNetError::Machine(e)) => return of_machine(e),
+        SessionError::Folder(_) | SessionError::Scheduler(_) => "ModelInvalid",
+        SessionError::UNet(UNetError::Weights(_)) => "WeightsCorrupt",
+        SessionError::UNet(_) | SessionError::Plan(_) | SessionError::Recipe(_) => "RecipeInvalid",
+    };
+    error(name, &e.to_string())
+}

@@ -1,0 +1,104 @@
+//! What crosses the border to TypeScript, in the shapes of `www/src/engine/types.ts`.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+pub struct DeviceFacts {
+    pub adapter: String,
+    pub vendor: String,
+    pub architecture: String,
+    pub backend: &'static str,
+    /// "canvas", or "copy" where WebGPU canvases stay blank.
+    pub presents: &'static str,
+}
+
+#[derive(Serialize)]
+pub struct ModelFacts {
+    pub name: String,
+    pub parameters: f64,
+    pub gflop: f64,
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub class_names: Option<Vec<String>>,
+    pub null_label: Option<usize>,
+    pub num_train_timesteps: usize,
+    pub defaults: Defaults,
+    pub pad: usize,
+}
+
+#[derive(Serialize)]
+pub struct Defaults {
+    pub sampler: &'static str,
+    pub steps: usize,
+}
+
+#[derive(Deserialize)]
+pub struct Recipe {
+    pub sampler: String,
+    pub steps: usize,
+    pub seed: f64,
+    pub batch: usize,
+    pub class_label: ClassLabel,
+    pub guidance_scale: f32,
+    pub eta: f32,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum ClassLabel {
+    /// This class for every sample.
+    Class(u32),
+    /// "each": sample i is of class i, modulo their number.
+    Each(Each),
+    /// null: no class.
+    Free,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Each {
+    Each,
+}
+
+#[derive(Serialize)]
+pub struct RunFacts {
+    pub steps: Vec<Step>,
+    pub network_calls: usize,
+    pub width: u32,
+    pub height: u32,
+    pub columns: u32,
+    pub rows: u32,
+}
+
+#[derive(Serialize)]
+pub struct Step {
+    pub step: usize,
+    pub timestep: f32,
+    pub alpha_bar: f32,
+    pub sigma: f32,
+    pub log_snr: f32,
+}
+
+#[derive(Serialize)]
+pub struct SelfTest {
+    pub max_abs: f32,
+    pub relative: f32,
+    pub passed: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum ForwardImage {
+    Kept { frame: usize, sample: usize },
+    Pixels { values: Vec<f32> },
+}
+
+#[derive(Serialize)]
+pub struct ForwardFacts {
+    pub alpha_bar: f32,
+    pub signal: f32,
+    pub noise: f32,
+    pub snr: f32,
+    pub log_snr: f32,
+}

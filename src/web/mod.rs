@@ -1,0 +1,18 @@
+//! The page's engine: what `www/src/engine/types.ts` describes, for one worker.
+
+mod engine;
+mod error;
+mod facts;
+mod forward;
+mod probe;
+mod screen;
+
+pub use engine::Engine;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// A panic is a defect; with this the console shows where it was.
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}

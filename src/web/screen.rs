@@ -1,0 +1,167 @@
+//! A canvas of the page, drawn on directly or, where WebGPU canvases stay blank,
+//! through a 2-D context.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::{Clamped, JsCast, JsValue};
+use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
+
+use super::error;
+use crate::gpu::painter::Offscreen;
+use crate::gpu::{Gpu, Painter, Picture};
+use crate::kernels::present::Grid;
+
+/// One canvas; its context cannot be changed once made.
+pub struct Screen {
+    gpu: Gpu,
+    target: Target,
+}
+
+enum Target {
+    Canvas(Box<Canvas>),
+    Copy(Rc<RefCell<Copy>>),
+}
+
+/// WebGPU draws on the canvas.
+struct Canvas {
+    surface: wgpu::Surface<'static>,
+    config: wgpu::SurfaceConfiguration,
+    painter: Painter,
+}
+
+/// Frames are read back and put on the canvas: the newest, one at a time.
+struct Copy {
+    canvas: OffscreenCanvas,
+    context: OffscreenCanvasRenderingContext2d,
+    painter: Rc<Painter>,
+    offscreen: Option<Rc<Offscreen>>,
+    size: (u32, u32),
+    busy: bool,
+    /// What was asked for while another picture was on its way.
+    next: Option<Picture>,
+}
+
+impl Screen {
+    /// Takes a canvas over; `direct` says whether WebGPU canvases show here.
+    pub fn new(gpu: &Gpu, canvas: OffscreenCanvas, direct: bool) -> Result<Self, JsValue> {
+        let target = if direct {
+            Target::Canvas(Box::new(Canvas::new(gpu, canvas)?))
+        } else {
+            Target::Copy(Rc::new(RefCell::new(Copy::new(gpu, canvas)?)))
+        };
+        Ok(Self { gpu: gpu.clone(), target })
+    }
+
+    /// Sets the canvas' pixels to a grid's.
+    pub fn resize(&mut self, grid: Grid) {
+        let size = grid.size();
+        match &mut self.target {
+            Target::Canvas(canvas) => canvas.resize(&self.gpu, size),
+            Target::Copy(copy) => copy.borrow_mut().resize(size),
+        }
+    }
+
+    /// Draws; the picture's grid is that of the last `resize`.
+    pub fn draw(&self, picture: Picture) {
+        match &self.target {
+            Target::Canvas(canvas) => canvas.draw(&self.gpu, &picture),
+            Target::Copy(copy) => {
+                let mut state = copy.borrow_mut();
+                state.next = Some(picture);
+                if !state.busy {
+                    state.busy = true;
+                    wasm_bindgen_futures::spawn_local(deliver(self.gpu.clone(), Rc::clone(copy)));
+                }
+            }
+        }
+    }
+}
+
+impl Canvas {
+    fn new(gpu: &Gpu, canvas: OffscreenCanvas) -> Result<Self, JsValue> {
+        let surface = gpu
+            .instance
+            .create_surface(wgpu::SurfaceTarget::OffscreenCanvas(canvas))
+            .map_err(|e| error::error("NoCanvas", &e.to_string()))?;
+        let capabilities = surface.get_capabilities(&gpu.adapter);
+        let mut config = surface
+            .get_default_config(&gpu.adapter, 1, 1)
+            .ok_or_else(|| error::error("NoCanvas", "this device cannot draw on a canvas"))?;
+        if capabilities.alpha_modes.contains(&wgpu::CompositeAlphaMode::PreMultiplied) {
+            config.alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
+        }
+        let painter = Painter::new(gpu, config.format);
+        surface.configure(&gpu.device, &config);
+        Ok(Self { surface, config, painter })
+    }
+
+    fn resize(&mut self, gpu: &Gpu, (width, height): (u32, u32)) {
+        (self.config.width, self.config.height) = (width, height);
+        self.surface.configure(&gpu.device, &self.config);
+    }
+
+    fn draw(&self, gpu: &Gpu, picture: &Picture) {
+        use wgpu::CurrentSurfaceTexture::{Suboptimal, Success};
+        // Any other answer means that this frame cannot be seen; the next one may.
+        let (Success(frame) | Suboptimal(frame)) = self.surface.get_current_texture() else { return };
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        self.painter.draw(gpu, picture, &frame.texture.create_view(&Default::default()), &mut encoder);
+        gpu.queue.submit([encoder.finish()]);
+        gpu.queue.present(frame);
+    }
+}
+
+impl Copy {
+    fn new(gpu: &Gpu, canvas: OffscreenCanvas) -> Result<Self, JsValue> {
+        let context = canvas.get_context("2d")?;
+        let context = context.ok_or_else(|| error::error("NoCanvas", "this canvas has no 2-D context"))?;
+        Ok(Self {
+            canvas,
+            context: context.unchecked_into(),
+            painter: Rc::new(Painter::new(gpu, Offscreen::FORMAT)),
+            offscreen: None,
+            size: (0, 0),
+            busy: false,
+            next: None,
+        })
+    }
+
+    fn resize(&mut self, size: (u32, u32)) {
+        if self.size != size {
+            self.size = size;
+            self.offscreen = None;
+            self.canvas.set_width(size.0);
+            self.canvas.set_height(size.1);
+        }
+    }
+
+    fn put(&self, texels: &[u8], size: (u32, u32)) -> Result<(), JsValue> {
+        let image = ImageData::new_with_u8_clamped_array_and_sh(Clamped(texels), size.0, size.1)?;
+        self.context.put_image_data(&image, 0.0, 0.0)
+    }
+}
+
+/// Brings pictures to the canvas until no newer one is asked for.
+async fn deliver(gpu: Gpu, copy: Rc<RefCell<Copy>>) {
+    loop {
+        let (picture, painter, offscreen, size) = {
+            let mut state = copy.borrow_mut();
+            let Some(picture) = state.next.take() else {
+                state.busy = false;
+                return;
+            };
+            let size = state.size;
+            let offscreen = state.offscreen.get_or_insert_with(|| Rc::new(Offscreen::new(&gpu, size)));
+            let offscreen = Rc::clone(offscreen);
+            (picture, Rc::clone(&state.painter), offscreen, size)
+        };
+        let painted = offscreen.paint(&gpu, &painter, &picture).await;
+        let state = copy.borrow();
+        // A device that was lost is reported by the next step; a picture whose
+        // canvas was resized meanwhile is out of date.
+        if let (Ok(texels), true) = (painted, state.size == size) {
+            let _ = state.put(&texels, size);
+        }
+    }
+}
