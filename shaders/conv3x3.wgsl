@@ -1,7 +1,8 @@
 // 3×3 convolution, stride 1, zero padding 1, as an implicit GEMM in registers:
-// a thread makes four neighbouring pixels of four output channels. There is no
-// workgroup memory, because barriers cost more than reloads on software
-// adapters. The epilogue adds bias, time embedding and residual, then scales.
+// a thread makes 4×4 neighbouring pixels of four output channels, so that every
+// weight it loads serves sixteen pixels; on software adapters loads cost more
+// than arithmetic, and barriers more than both, hence no workgroup memory. The
+// epilogue adds bias, time embedding and residual, then scales.
 #import grid
 
 struct Params {
@@ -29,12 +30,55 @@ struct Params {
 @group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // (N, H, W, residual_pitch)
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;   // (N, H, W, out_pitch)
 
+// Pixels are the columns of a matrix: four in a row, four output channels each.
+alias Pixels = mat4x4<f32>;
+// Weights of one tap: four input channels to four output channels.
+alias Tap = mat4x4<f32>;
+
+// Which columns beside a tile's first lie inside the image.
+struct Inside {
+    left: bool,
+    c1: bool,
+    c2: bool,
+    c3: bool,
+    c4: bool,
+}
+
+fn tap(at: u32) -> Tap {
+    let next = p.out_channels;
+    return Tap(weight[at], weight[at + next], weight[at + 2u * next], weight[at + 3u * next]);
+}
+
+// What one row of the input, `at` the tile's first column, adds to a row of pixels.
+fn row_of_taps(w0: Tap, w1: Tap, w2: Tap, at: u32, inside: Inside) -> Pixels {
+    let none = vec4(0.0);
+    let left = select(none, x[at - p.in_pitch], inside.left);
+    let x0 = x[at];
+    let x1 = select(none, x[at + p.in_pitch], inside.c1);
+    let x2 = select(none, x[at + 2u * p.in_pitch], inside.c2);
+    let x3 = select(none, x[at + 3u * p.in_pitch], inside.c3);
+    let x4 = select(none, x[at + 4u * p.in_pitch], inside.c4);
+    return Pixels(
+        w0 * left + w1 * x0 + w2 * x1,
+        w0 * x0 + w1 * x1 + w2 * x2,
+        w0 * x1 + w1 * x2 + w2 * x3,
+        w0 * x2 + w1 * x3 + w2 * x4,
+    );
+}
+
 fn store(pixel: u32, channel: u32, value: vec4<f32>) {
     var v = value;
     if p.residual_pitch != 0u {
         v += residual[pixel * p.residual_pitch + p.residual_offset + channel];
     }
     y[pixel * p.out_pitch + p.out_offset + channel] = v * p.scale;
+}
+
+fn store_row(pixel: u32, channel: u32, values: Pixels, inside: Inside) {
+    store(pixel, channel, values[0]);
+    if inside.c1 { store(pixel + 1u, channel, values[1]); }
+    if inside.c2 { store(pixel + 2u, channel, values[2]); }
+    if inside.c3 { store(pixel + 3u, channel, values[3]); }
 }
 
 @compute @workgroup_size(64)
@@ -44,12 +88,13 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let id = flat_index(workgroup, workgroups, local);
-    let tiles = (p.width + 3u) / 4u;
+    let across = (p.width + 3u) / 4u;
+    let down = (p.height + 3u) / 4u;
     let channel = id % p.out_channels;
     let tile = id / p.out_channels;
-    let column = (tile % tiles) * 4u;
-    let row = (tile / tiles) % p.height;
-    let n = tile / (tiles * p.height);
+    let column = (tile % across) * 4u;
+    let row = (tile / across) % down * 4u;
+    let n = tile / (across * down);
     if n >= p.batch {
         return;
     }
@@ -58,60 +103,46 @@ fn main(
     if p.temb_pitch != 0u {
         start += temb[n * p.temb_pitch + p.temb_offset + channel];
     }
-    var a0 = start;
-    var a1 = start;
-    var a2 = start;
-    var a3 = start;
+    var r0 = Pixels(start, start, start, start);
+    var r1 = r0;
+    var r2 = r0;
+    var r3 = r0;
 
-    let has_left = column > 0u;
-    let has1 = column + 1u < p.width;
-    let has2 = column + 2u < p.width;
-    let has3 = column + 3u < p.width;
-    let has4 = column + 4u < p.width;
-    let none = vec4(0.0);
-    let tap = p.in_channels * 4u * p.out_channels;
+    let inside = Inside(
+        column > 0u,
+        column + 1u < p.width,
+        column + 2u < p.width,
+        column + 3u < p.width,
+        column + 4u < p.width,
+    );
+    let line = p.width * p.in_pitch;
+    let tap_stride = p.in_channels * 4u * p.out_channels;
 
     for (var ky = 0u; ky < 3u; ky++) {
-        // row + ky − 1 without going below zero; the sum wraps back for ky ≥ 1.
-        let in_row = row + ky - 1u;
-        if in_row >= p.height {
-            continue;
-        }
-        let base = ((n * p.height + in_row) * p.width + column) * p.in_pitch + p.in_offset;
-        var w = ky * 3u * tap + channel;
+        // Rows above the image wrap far beyond its height.
+        let y0 = row + ky - 1u;
+        let base = ((n * p.height + y0) * p.width + column) * p.in_pitch + p.in_offset;
+        let has0 = y0 < p.height;
+        let has1 = y0 + 1u < p.height;
+        let has2 = y0 + 2u < p.height;
+        let has3 = y0 + 3u < p.height;
+        var w = ky * 3u * tap_stride + channel;
         for (var c = 0u; c < p.in_channels; c++) {
+            let w0 = tap(w);
+            let w1 = tap(w + tap_stride);
+            let w2 = tap(w + 2u * tap_stride);
             let at = base + c;
-            let left = select(none, x[at - p.in_pitch], has_left);
-            let x0 = x[at];
-            let x1 = select(none, x[at + p.in_pitch], has1);
-            let x2 = select(none, x[at + 2u * p.in_pitch], has2);
-            let x3 = select(none, x[at + 3u * p.in_pitch], has3);
-            let x4 = select(none, x[at + 4u * p.in_pitch], has4);
-
-            var m = mat4x4(weight[w], weight[w + p.out_channels], weight[w + 2u * p.out_channels], weight[w + 3u * p.out_channels]);
-            a0 += m * left;
-            a1 += m * x0;
-            a2 += m * x1;
-            a3 += m * x2;
-            let w1 = w + tap;
-            m = mat4x4(weight[w1], weight[w1 + p.out_channels], weight[w1 + 2u * p.out_channels], weight[w1 + 3u * p.out_channels]);
-            a0 += m * x0;
-            a1 += m * x1;
-            a2 += m * x2;
-            a3 += m * x3;
-            let w2 = w1 + tap;
-            m = mat4x4(weight[w2], weight[w2 + p.out_channels], weight[w2 + 2u * p.out_channels], weight[w2 + 3u * p.out_channels]);
-            a0 += m * x1;
-            a1 += m * x2;
-            a2 += m * x3;
-            a3 += m * x4;
+            if has0 { r0 += row_of_taps(w0, w1, w2, at, inside); }
+            if has1 { r1 += row_of_taps(w0, w1, w2, at + line, inside); }
+            if has2 { r2 += row_of_taps(w0, w1, w2, at + 2u * line, inside); }
+            if has3 { r3 += row_of_taps(w0, w1, w2, at + 3u * line, inside); }
             w += 4u * p.out_channels;
         }
     }
 
     let pixel = (n * p.height + row) * p.width + column;
-    store(pixel, channel, a0);
-    if has1 { store(pixel + 1u, channel, a1); }
-    if has2 { store(pixel + 2u, channel, a2); }
-    if has3 { store(pixel + 3u, channel, a3); }
+    store_row(pixel, channel, r0, inside);
+    if row + 1u < p.height { store_row(pixel + p.width, channel, r1, inside); }
+    if row + 2u < p.height { store_row(pixel + 2u * p.width, channel, r2, inside); }
+    if row + 3u < p.height { store_row(pixel + 3u * p.width, channel, r3, inside); }
 }

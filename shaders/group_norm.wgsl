@@ -31,8 +31,28 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> affine: array<f32>; // (N, physical/4, factor|term, 4)
 
 const LANES: u32 = 64u;
+const EIGHTH: u32 = 8u;
 var<workgroup> partial: array<f32, LANES>;
-var<workgroup> partial_square: array<f32, LANES>;
+var<workgroup> eighths: array<f32, EIGHTH>;
+
+// The sum of every lane's value: by eights, then of the eight.
+fn sum_of_lanes(lane: u32, value: f32) -> f32 {
+    partial[lane] = value;
+    workgroupBarrier();
+    if lane < EIGHTH {
+        var sum = 0.0;
+        for (var i = 0u; i < EIGHTH; i++) {
+            sum += partial[lane * EIGHTH + i];
+        }
+        eighths[lane] = sum;
+    }
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < EIGHTH; i++) {
+        sum += eighths[i];
+    }
+    return sum;
+}
 
 fn physical(channel: u32) -> u32 {
     return channel + select(0u, p.gap, channel >= p.split);
@@ -54,29 +74,23 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let base = n * p.pixels * p.pitch + p.offset;
 
     var sum = 0.0;
-    for (var i = lane; i < count; i += LANES) {
-        sum += x[base + (i / width) * p.pitch + physical(first + i % width)];
+    for (var pixel = lane; pixel < p.pixels; pixel += LANES) {
+        let at = base + pixel * p.pitch;
+        for (var i = 0u; i < width; i++) {
+            sum += x[at + physical(first + i)];
+        }
     }
-    partial[lane] = sum;
-    workgroupBarrier();
-    var total = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        total += partial[i];
-    }
-    let mean = total / f32(count);
+    let mean = sum_of_lanes(lane, sum) / f32(count);
 
     var square = 0.0;
-    for (var i = lane; i < count; i += LANES) {
-        let d = x[base + (i / width) * p.pitch + physical(first + i % width)] - mean;
-        square += d * d;
+    for (var pixel = lane; pixel < p.pixels; pixel += LANES) {
+        let at = base + pixel * p.pitch;
+        for (var i = 0u; i < width; i++) {
+            let d = x[at + physical(first + i)] - mean;
+            square += d * d;
+        }
     }
-    partial_square[lane] = square;
-    workgroupBarrier();
-    total = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        total += partial_square[i];
-    }
-    let inverse = inverseSqrt(total / f32(count) + p.eps);
+    let inverse = inverseSqrt(sum_of_lanes(lane, square) / f32(count) + p.eps);
 
     for (var i = lane; i < width; i += LANES) {
         let channel = first + i;

@@ -20,7 +20,7 @@ pub enum MachineError {
     NoAdapter { reason: String },
     #[error("the graphics adapter gave no device: {reason}")]
     NoDevice { reason: String },
-    #[error("{what} needs {bytes} bytes but this device allows {limit}; use a smaller batch or model")]
+    #[error("{what} needs {bytes} bytes, but the limit is {limit}; use a smaller batch or model")]
     TooLarge { what: &'static str, bytes: u64, limit: u64 },
     #[error("the graphics device was lost: {reason}")]
     Lost { reason: String },

@@ -13,7 +13,7 @@ pub fn dispatch(p: &Params, buffers: [BufferId; 6]) -> Dispatch {
 }
 
 fn grid(p: &Params) -> [u32; 3] {
-    flat_grid(p.batch * p.height * p.width.div_ceil(4) * p.out_channels)
+    flat_grid(p.batch * p.height.div_ceil(4) * p.width.div_ceil(4) * p.out_channels)
 }
 
 fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {

@@ -6,6 +6,7 @@ pub mod error;
 pub mod model;
 pub mod pace;
 pub mod recipe;
+mod resources;
 pub mod run;
 
 pub use error::SessionError;

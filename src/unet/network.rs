@@ -92,7 +92,7 @@ impl UNet {
     }
 
     pub fn parameters(&self) -> u64 {
-        self.specs.iter().map(pack::parameters).sum()
+        self.specs.iter().map(pack::parameters).sum::<u64>() + self.time.parameters()
     }
 
     /// The graph at an image size.
@@ -111,23 +111,12 @@ impl UNet {
     ) -> Result<Instance, UNetError> {
         let graph = self.graph(height, width)?;
         let plan = Plan::new(&graph, batch, machine.max_words())?;
-        let mut ids = Vec::with_capacity(plan.buffers.len());
         let mut scratch = Vec::new();
-        for buffer in &plan.buffers {
-            ids.push(match *buffer {
-                Buffer::Weight(id) => self.weights[id.0],
-                Buffer::Scratch(words) => {
-                    let made = machine.allocate(words as usize)?;
-                    scratch.push(made);
-                    made
-                }
-            });
+        let made = self.bind(machine, &plan, &mut scratch);
+        if made.is_err() {
+            scratch.drain(..).for_each(|buffer| machine.free(buffer));
         }
-        let mut dispatches = plan.dispatches.clone();
-        for dispatch in &mut dispatches {
-            dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
-        }
-        let program = machine.compile(dispatches)?;
+        let (ids, program) = made?;
         let at = |tensor| ids[plan.buffer(tensor).0];
         let words = |tensor| batch * graph.tensor(tensor).words() as usize;
         Ok(Instance {
@@ -145,6 +134,31 @@ impl UNet {
             output: at(graph.output),
             scratch,
         })
+    }
+
+    /// The machine's buffer for each of the plan's, and the plan's program.
+    fn bind<M: Machine>(
+        &self,
+        machine: &mut M,
+        plan: &Plan,
+        scratch: &mut Vec<BufferId>,
+    ) -> Result<(Vec<BufferId>, ProgramId), MachineError> {
+        let mut ids = Vec::with_capacity(plan.buffers.len());
+        for buffer in &plan.buffers {
+            ids.push(match *buffer {
+                Buffer::Weight(id) => self.weights[id.0],
+                Buffer::Scratch(words) => {
+                    scratch.push(machine.allocate(words as usize)?);
+                    scratch[scratch.len() - 1]
+                }
+            });
+        }
+        let mut dispatches = plan.dispatches.clone();
+        for dispatch in &mut dispatches {
+            dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
+        }
+        let program = machine.compile(dispatches)?;
+        Ok((ids, program))
     }
 
     /// Gives an instance's memory back.

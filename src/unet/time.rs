@@ -30,6 +30,11 @@ impl TimeProjection {
         Ok(Self { kind, dim: config.timestep_input_dim(), weight })
     }
 
+    /// How many numbers come from the file.
+    pub fn parameters(&self) -> u64 {
+        self.weight.len() as u64
+    }
+
     /// Floats of one vector.
     pub fn dim(&self) -> usize {
         self.dim

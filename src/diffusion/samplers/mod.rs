@@ -60,6 +60,13 @@ pub struct Plan {
     pub steps: Vec<StepFacts>,
 }
 
+impl Plan {
+    /// The network calls, in order.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.rows.iter().filter_map(|row| row.call.as_ref())
+    }
+}
+
 impl SamplerEntry {
     /// The sampler called `name`, as "ddim".
     pub fn by_name(name: &str) -> Result<&'static Self, PlanError> {

@@ -1,0 +1,117 @@
+//! What can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Diffusion models on hand-written WGSL compute shaders.
+#[derive(Debug, Parser)]
+#[command(name = "reverie", version, arg_required_else_help = false)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make pictures out of noise
+    Sample(SampleArgs),
+    /// Run the network once on given tensors
+    Unet(UnetArgs),
+    /// Describe a model: size, cost, memory, schedule
+    Info(InfoArgs),
+}
+
+/// What runs the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    Gpu,
+    Cpu,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
+pub struct SampleArgs {
+    /// A model folder as diffusers writes it
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// ddpm or ddim; the model's own where left out
+    #[arg(long, value_name = "NAME")]
+    pub sampler: Option<String>,
+    /// Scheduler steps
+    #[arg(long, value_name = "K", default_value_t = 50)]
+    pub steps: usize,
+    /// The seed of all noise; sample i of a seed is the same in every batch
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// How many samples to make [default: 1, or as many as --noise has]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch: Option<u32>,
+    /// A class by number or name, or `each` for one after the other
+    #[arg(long, value_name = "CLASS")]
+    pub class: Option<String>,
+    /// s in eps_uncond + s (eps_cond - eps_uncond)
+    #[arg(long, value_name = "G", default_value_t = 1.0)]
+    pub guidance_scale: f32,
+    /// DDIM's eta: 0 is deterministic, 1 ancestral
+    #[arg(long, value_name = "E", default_value_t = 0.0)]
+    pub eta: f32,
+    /// A safetensors file of x_T [N, C, H, W] and perhaps noise [K, N, C, H, W], instead of a seed
+    #[arg(long, value_name = "FILE")]
+    pub noise: Option<PathBuf>,
+    /// A picture (.png), an animation (.gif), or the numbers (.safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Also write the state after every step (.safetensors only)
+    #[arg(long)]
+    pub trajectory: bool,
+    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    #[arg(long, value_enum, default_value = "gpu")]
+    pub backend: Backend,
+    /// Height and width, as 32x32; the model's own where left out
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    pub size: Option<(usize, usize)>,
+    /// Print what was done as JSON, and no progress
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct UnetArgs {
+    /// A model folder as diffusers writes it
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// A safetensors file of sample, timestep and perhaps class_labels
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Where the network's output goes, as the tensor `sample`
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    #[arg(long, value_enum, default_value = "gpu")]
+    pub backend: Backend,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
+pub struct InfoArgs {
+    /// A model folder as diffusers writes it
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// The batch that memory is planned for
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch: u32,
+    /// Height and width, as 32x32; the model's own where left out
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    pub size: Option<(usize, usize)>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let sides = text.split_once(['x', 'X', '×']);
+    let parsed = sides.and_then(|(h, w)| Some((h.parse().ok()?, w.parse().ok()?)));
+    parsed.ok_or_else(|| "give height and width, as 32x32".into())
+}

@@ -1,0 +1,111 @@
+//! From arguments to the library's recipes: one for all samples, and its parts.
+
+use std::path::Path;
+
+use reverie::diffusion::samplers::PlanError;
+use reverie::session::{Condition, Model, NoiseSource, Recipe, SessionError};
+use reverie::unet::config::ClassEmbedding;
+
+use super::args::SampleArgs;
+use super::error::CliError;
+use super::tensors::TensorFile;
+
+/// The recipe of the whole batch, which may be too large to run at once.
+pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
+    let (height, width) = args.size.unwrap_or_else(|| model.size());
+    model.unet.config.check_size(height, width).map_err(|e| CliError::Usage(e.to_string()))?;
+    // The library checks this too, but frames are laid out for every step before it does.
+    let most = model.scheduler.num_train_timesteps;
+    if !(1..=most).contains(&args.steps) {
+        return Err(SessionError::from(PlanError::Steps { steps: args.steps, most }).into());
+    }
+    let asked = args.batch.map(|batch| batch as usize);
+    let (batch, noise) = match &args.noise {
+        Some(path) => noise(path, asked, [model.channels(), height, width])?,
+        None => (asked.unwrap_or(1), NoiseSource::Seed(args.seed)),
+    };
+    Ok(Recipe {
+        sampler: args.sampler.as_ref().map(|name| name.to_lowercase()),
+        steps: args.steps,
+        batch,
+        first_sample: 0,
+        size: Some((height, width)),
+        condition: condition(args.class.as_deref(), model, batch)?,
+        guidance_scale: args.guidance_scale,
+        eta: args.eta,
+        noise,
+        keep_bytes: 0,
+    })
+}
+
+/// The recipe of `count` samples from the sample `first` on.
+pub fn part(whole: &Recipe, first: usize, count: usize) -> Recipe {
+    let condition = match &whole.condition {
+        Condition::Free => Condition::Free,
+        Condition::Classes(classes) => Condition::Classes(classes[first..first + count].to_vec()),
+    };
+    let noise = match &whole.noise {
+        NoiseSource::Seed(seed) => NoiseSource::Seed(*seed),
+        NoiseSource::Given { x_t, steps } => {
+            let sample = x_t.len() / whole.batch;
+            let range = first * sample..(first + count) * sample;
+            let steps = steps.chunks(x_t.len()).flat_map(|slice| &slice[range.clone()]).copied().collect();
+            NoiseSource::Given { x_t: x_t[range.clone()].to_vec(), steps }
+        }
+    };
+    Recipe { batch: count, first_sample: first as u32, condition, noise, ..whole.clone() }
+}
+
+/// `x_T` and `noise` of a file, and how many samples they are for.
+fn noise(path: &Path, asked: Option<usize>, image: [usize; 3]) -> Result<(usize, NoiseSource), CliError> {
+    let file = TensorFile::read(path)?;
+    let [c, h, w] = image;
+    let expected = format!("[N, {c}, {h}, {w}] with N of 1 or more (--size asks for another size)");
+    let x_t = file.get("x_T", &expected)?;
+    let batch = match *x_t.shape() {
+        [n, ref rest @ ..] if n > 0 && rest == image => n,
+        _ => return Err(x_t.shape_error(&expected)),
+    };
+    if let Some(asked) = asked.filter(|asked| *asked != batch) {
+        return Err(CliError::Usage(format!(
+            "--batch is {asked}, but x_T of --noise {} has {batch} samples; leave --batch out",
+            path.display()
+        )));
+    }
+    let steps = match file.find("noise")? {
+        Some(noise) => match *noise.shape() {
+            [_, ref rest @ ..] if rest == x_t.shape() => noise.floats()?,
+            _ => return Err(noise.shape_error(&format!("[steps, {batch}, {c}, {h}, {w}]"))),
+        },
+        None => Vec::new(),
+    };
+    Ok((batch, NoiseSource::Given { x_t: x_t.floats()?, steps }))
+}
+
+/// The wish that `--class` expresses.
+fn condition(class: Option<&str>, model: &Model, batch: usize) -> Result<Condition, CliError> {
+    let Some(class) = class else { return Ok(Condition::Free) };
+    if class == "each" {
+        let labels = labels(model);
+        if labels.is_empty() {
+            return Err(CliError::Usage("--class each: this model has no numbered classes".into()));
+        }
+        return Ok(Condition::Classes(labels.into_iter().cycle().take(batch).collect()));
+    }
+    let names = model.facts.class_names.as_deref().unwrap_or_default();
+    let by_name = || names.iter().position(|name| name == class).map(|label| label as u32);
+    let number = class.parse().ok().or_else(by_name).ok_or_else(|| {
+        let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+        CliError::Usage(format!("--class {class} is neither a number nor a class of this model{names}"))
+    })?;
+    Ok(Condition::Classes(vec![number; batch]))
+}
+
+/// Every class but the null label.
+fn labels(model: &Model) -> Vec<u32> {
+    let rows = match model.unet.config.class_embedding {
+        Some(ClassEmbedding::Table { num_class_embeds }) => num_class_embeds,
+        _ => 0,
+    };
+    (0..rows).filter(|label| model.facts.null_label != Some(*label)).map(|label| label as u32).collect()
+}
