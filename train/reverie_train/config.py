@@ -22,7 +22,7 @@ class TrainingConfig:
     warmup_images: int = 0
     weight_decay: float = 0.0
     label_dropout: float = 0.15
-    # Weight the loss by min(SNR, gamma) / (SNR + 1) (Hang et al. 2023, eq. 8); None: plain MSE on v.
+    # Min-SNR-gamma weighting of the loss (Hang et al. 2023, section 3.4); None: plain MSE.
     min_snr_gamma: float | None = None
     ema_decay: float = 0.9995
     max_grad_norm: float = 1.0

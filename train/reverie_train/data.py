@@ -20,6 +20,22 @@ class Dataset:
     credits: str
 
 
+class Shuffle:
+    """An endless stream of indices, a fresh permutation for every epoch, open at any position."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed = count, seed
+        self.epoch, self.permutation = -1, torch.empty(0)
+
+    def __getitem__(self, position: int) -> int:
+        epoch, offset = divmod(position, self.count)
+        if epoch != self.epoch:
+            generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+            self.epoch = epoch
+            self.permutation = torch.randperm(self.count, generator=generator)
+        return int(self.permutation[offset])
+
+
 def load_dataset(config: DataConfig, root: Path, split: str = "train") -> Dataset:
     """Loads `config.dataset` from `root`, which torchvision fills when it is empty."""
     if config.dataset != "mnist":

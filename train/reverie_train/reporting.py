@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
 import torch
 from diffusers import DDIMScheduler
+from matplotlib.figure import Figure
 from torchvision.utils import save_image
 
 from .config import Config
@@ -17,9 +17,6 @@ from .sampling import guided, sample_ddim
 
 if TYPE_CHECKING:
     from .training import Trainer
-
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402  (the backend is chosen first: there is no display)
 
 SAMPLES_PER_CLASS = 4
 SAMPLING_STEPS = 20
@@ -69,11 +66,11 @@ class Reporter:
         if not self.trainer.progress.losses:
             return
         images, losses = zip(*self.trainer.progress.losses, strict=True)
-        figure, axes = pyplot.subplots(figsize=(7, 4))
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
         axes.plot(images, losses)
         axes.set(xlabel="images", ylabel="loss", yscale="log", title=self.config.name)
         figure.savefig(self.run / "loss.png", dpi=120)
-        pyplot.close(figure)
 
     def _draw_samples(self) -> None:
         unet, ema = self.trainer.bare_unet, self.trainer.ema
