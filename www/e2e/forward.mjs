@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from './harness.mjs';
+import { greyOf, largestDifference, statistics, visit } from './visit.mjs';
+
+const SIDE = 32;
+const NOISED = 'x t, the noised picture';
+const link = (fields) =>
+  `#forward?sampler=ddim&steps=5&seed=3&batch=4&class=each&guidance=1&eta=0&${fields}`;
+
+async function settled(visitor) {
+  await visitor.page.getByText('log-SNR').filter({ visible: true }).waitFor();
+  await visitor.page.waitForTimeout(400);
+}
+
+test('forward: at t = 0 the sample, at t = 999 noise', async (url) => {
+  await visit(url + link('source=sample&sample=2&t=0'), async (visitor) => {
+    await visitor.until('the sample is there', async () => visitor.timeline.isEnabled());
+    await settled(visitor);
+    const all = await visitor.pixels('x_t', 5);
+    const sample = all.subarray(2 * SIDE * SIDE, 3 * SIDE * SIDE);
+    const first = await visitor.pixels('forward', 0);
+    assert.ok(largestDifference(first, sample) < 0.1);
+    assert.ok(largestDifference(await visitor.grab(NOISED, SIDE), greyOf(first)) <= 2);
+
+    await visitor.page.keyboard.press('End');
+    assert.equal((await visitor.position()).at, 999);
+    await settled(visitor);
+    const last = await visitor.pixels('forward', 0);
+    const { mean, std } = statistics(last);
+    assert.ok(Math.abs(mean) < 0.12 && std > 0.9 && std < 1.1, `mean ${mean}, std ${std}`);
+    assert.ok(largestDifference(await visitor.grab(NOISED, SIDE), greyOf(last)) <= 2);
+  });
+});
+
+test('forward: the same noise, fresh noise, other noise', async (url) => {
+  await visit(url + link('t=999&noise=same&noise-seed=5'), async (visitor) => {
+    const { page } = visitor;
+    await visitor.until('the sample is there', async () => visitor.timeline.isEnabled());
+    await settled(visitor);
+    const at999 = await visitor.pixels('forward', 0);
+    await page.keyboard.press('ArrowLeft');
+    await settled(visitor);
+    const at998 = await visitor.pixels('forward', 0);
+    assert.ok(largestDifference(at999, at998) < 0.1, 'the same noise changed from t to t');
+
+    await visitor.radio('Noise at every t', 'Fresh').check({ force: true });
+    await settled(visitor);
+    const fresh = await visitor.pixels('forward', 0);
+    await visitor.timeline.press('ArrowRight');
+    await settled(visitor);
+    assert.ok(largestDifference(fresh, await visitor.pixels('forward', 0)) > 1);
+    await page.waitForFunction(() => location.hash.includes('noise=fresh'));
+  });
+});
+
+test('forward: a drawing, and a drawing of nothing', async (url) => {
+  await visit(url + link('source=drawing&t=0'), async (visitor) => {
+    const { page } = visitor;
+    await page.getByText('Draw something on the pad first.').waitFor();
+    assert.ok(await visitor.timeline.isDisabled());
+
+    const box = await page.getByLabel('Drawing pad').boundingBox();
+    const x = box.x + box.width / 2;
+    await page.mouse.move(x, box.y + box.height * 0.2);
+    await page.mouse.down();
+    await page.mouse.move(x, box.y + box.height * 0.8, { steps: 8 });
+    await page.mouse.up();
+    await settled(visitor);
+    const values = await visitor.pixels('forward', 0);
+    const at = (column, row) => values[row * SIDE + column];
+    assert.ok(at(16, 16) > 0.9 && at(15, 16) > 0.9, 'the stroke is not where it was drawn');
+    assert.ok(at(5, 16) < -0.9 && at(16, 1) < -0.9 && at(16, 30) < -0.9);
+    const grey = values.filter((value) => value > -0.8 && value < 0.8).length;
+    assert.ok(grey > 10, 'the stroke is not antialiased');
+
+    await visitor.button('Clear').click();
+    await page.getByText('Draw something on the pad first.').waitFor();
+  });
+});
+
+test('forward: plays by itself, and back in Reverse the run is as it was left', async (url) => {
+  await visit(url + link('t=0').replace('#forward', '#reverse'), async (visitor) => {
+    const { page } = visitor;
+    await visitor.atEnd();
+    await page.getByRole('link', { name: 'Forward' }).click();
+    await visitor.until('the sample is there', async () => visitor.timeline.isEnabled());
+    await visitor.button('Play').click();
+    await visitor.atStep(200);
+    await page.keyboard.press(' ');
+    await visitor.button('Play').waitFor();
+    await page.goBack();
+    await visitor.until('Reverse is back', async () => (await visitor.position()).of === 5);
+    assert.equal((await visitor.position()).at, 5);
+    const picture = await visitor.grab('x t, the noisy picture', 2 * SIDE + 1);
+    assert.ok(statistics(picture).std > 30, 'the picture has gone');
+  });
+});

@@ -1,0 +1,11 @@
+// The built page in a real browser, WebGPU on a software adapter: `npm run e2e [-- PART_OF_A_NAME]`.
+import { serveDist } from './browser.mjs';
+import { run } from './harness.mjs';
+import './reverse.mjs';
+import './forward.mjs';
+import './states.mjs';
+
+const server = await serveDist();
+const passed = await run(server.url, process.argv[2]);
+await server.close();
+process.exit(passed ? 0 : 1);

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { test } from './harness.mjs';
+import { visit } from './visit.mjs';
+
+const WEIGHTS = '**/*.safetensors*';
+const QUICK = '#reverse?steps=5&batch=1&class=2&guidance=1';
+
+const serve = (change) => (page) =>
+  page.route(WEIGHTS, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, ...change(await response.body()) });
+  });
+
+async function showsFailure(visitor, title, message) {
+  await visitor.page.getByRole('heading', { name: title }).waitFor();
+  await visitor.page.getByRole('alert').getByText(message).first().waitFor();
+  assert.ok((await visitor.page.getByRole('alert').getByRole('listitem').count()) > 0);
+  await visitor.button('Load the page again').waitFor();
+}
+
+/** Runs a line in the worker before its script. */
+const inWorker = (line) => (page) =>
+  page.route('**/worker-*.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${line};${await response.text()}` });
+  });
+
+test('no WebGPU says so, and what to do', async (url) => {
+  await visit(
+    url,
+    (visitor) => showsFailure(visitor, 'This browser has no WebGPU', /chrome:\/\/flags/),
+    {
+      before: inWorker('delete WorkerNavigator.prototype.gpu'),
+      failing: true,
+    },
+  );
+});
+
+test('no adapter says so, and what to do', async (url) => {
+  await visit(
+    url,
+    (visitor) => showsFailure(visitor, 'WebGPU found no graphics device', /graphics acceleration/),
+    { before: inWorker('GPU.prototype.requestAdapter = async () => null'), failing: true },
+  );
+});
+
+test('an insecure address says so', async (url) => {
+  const insecure = url.replace('localhost', 'insecure.test');
+  await visit(
+    insecure,
+    (visitor) => showsFailure(visitor, 'This address is not secure', /https:\/\//),
+    { failing: true },
+  );
+});
+
+test('truncated weights say so', async (url) => {
+  await visit(
+    url,
+    (visitor) => showsFailure(visitor, 'The model arrived damaged', /broke off after/),
+    {
+      before: serve((body) => ({ body: body.subarray(0, body.length / 2) })),
+      failing: true,
+    },
+  );
+});
+
+test('corrupt weights say so', async (url) => {
+  const flip = (body) => {
+    body[body.length - 1] ^= 1;
+    return { body };
+  };
+  await visit(url, (visitor) => showsFailure(visitor, 'The model arrived damaged', /SHA-256/), {
+    before: serve(flip),
+    failing: true,
+  });
+});
+
+test('missing weights say so', async (url) => {
+  await visit(url, (visitor) => showsFailure(visitor, 'The model could not be fetched', /404/), {
+    before: serve(() => ({ status: 404 })),
+    failing: true,
+  });
+});
+
+test('a second visit takes the weights from the cache', async (url) => {
+  await visit(url + QUICK, async (visitor) => {
+    await visitor.atEnd();
+    const fetched = [];
+    visitor.page.on('request', (request) => fetched.push(request.url()));
+    await visitor.page.reload();
+    await visitor.atEnd();
+    assert.ok(!fetched.some((address) => address.includes('.safetensors')));
+  });
+});
+
+test('a damaged link falls back with a note', async (url) => {
+  await visit(`${url}#dreams?steps=lots&batch=1&class=77`, async (visitor) => {
+    const note = visitor.page.getByRole('alert');
+    await note.getByText('no station “dreams”').waitFor();
+    await note.getByText('steps “lots”').waitFor();
+    await visitor.atStep(1);
+    await note.getByText('no class 77').waitFor();
+    await visitor.button('Close the note').click();
+    assert.equal(await note.count(), 0);
+  });
+});
+
+test('a hidden tab rests', async (url) => {
+  await visit(`${url}#reverse?steps=200&batch=1&class=2&guidance=1`, async (visitor) => {
+    const { page } = visitor;
+    const hide = (hidden) =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, 'hidden', { value, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, hidden);
+    await visitor.atStep(2);
+    await hide(true);
+    await page.waitForTimeout(500);
+    const { at } = await visitor.position();
+    await page.waitForTimeout(1000);
+    assert.equal((await visitor.position()).at, at);
+    await hide(false);
+    await visitor.atStep(at + 2);
+  });
+});
+
+test('reduced motion shows the end, not the way', async (url) => {
+  await visit(
+    url + QUICK,
+    async (visitor) => {
+      const seen = new Set();
+      await visitor.until('the end', async () => {
+        const { at } = await visitor.position();
+        seen.add(at);
+        return at === 5;
+      });
+      assert.deepEqual([...seen], [0, 5]);
+    },
+    { reducedMotion: 'reduce' },
+  );
+});
+
+test('fits 360 pixels, with targets for fingers', async (url) => {
+  const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+  for (const station of ['reverse', 'forward']) {
+    await visit(
+      url + QUICK.replace('reverse', station),
+      async ({ page }) => {
+        await page
+          .getByText(/^step 5 of 5|^log-SNR/)
+          .filter({ visible: true })
+          .first()
+          .waitFor();
+        const { width, small } = await page.evaluate(() => {
+          const targets = [
+            ...document.querySelectorAll('button, a, input:not([type=radio]), label span'),
+          ];
+          const boxes = targets.map((element) => [element, element.getBoundingClientRect()]);
+          return {
+            width: document.documentElement.scrollWidth,
+            small: boxes
+              .filter(([, box]) => box.width > 0 && (box.height < 44 || box.width < 44))
+              .map(
+                ([element, box]) => `${element.outerHTML.slice(0, 80)} ${box.width}×${box.height}`,
+              ),
+          };
+        });
+        assert.equal(width, 360);
+        assert.deepEqual(small, []);
+      },
+      phone,
+    );
+  }
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { openBrowser } from './browser.mjs';
+
+const VIEWPORT = { width: 1280, height: 800 };
+const RUN_TIMEOUT_MS = 120_000;
+
+const browser = openBrowser();
+
+/**
+ * Opens the page as a first visitor, hands a `Visit` to the body, and checks at the end that the
+ * console is clean and that nothing was asked of any other host.
+ */
+export async function visit(url, body, { before, failing = false, ...options } = {}) {
+  const context = await (await browser).newContext({ viewport: VIEWPORT, ...options });
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    const complaints = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      if (protocol.startsWith('http') && origin !== new URL(url).origin) {
+        complaints.push(`a request to ${origin}`);
+      }
+    });
+    await before?.(page);
+    await page.goto(url, { waitUntil: 'commit' });
+    await body(new Visit(page));
+    if (!failing) assert.deepEqual(complaints, []);
+  } finally {
+    await context.close();
+  }
+}
+
+/** What a visitor does and sees, by role and name. */
+export class Visit {
+  constructor(page) {
+    this.page = page;
+  }
+
+  button(name) {
+    return this.page.getByRole('button', { name, exact: true }).filter({ visible: true });
+  }
+
+  radio(legend, name) {
+    const group = this.page.getByRole('group', { name: legend, exact: true });
+    return group.getByRole('radio', { name, exact: true });
+  }
+
+  get timeline() {
+    return this.page
+      .getByRole('slider', { name: /^(Reverse|Forward) process$/ })
+      .filter({ visible: true });
+  }
+
+  async position() {
+    const text = await this.timeline.getAttribute('aria-valuetext');
+    const [at, of] = text.match(/\d+/g).map(Number);
+    return { at, of };
+  }
+
+  async until(what, condition, timeout = RUN_TIMEOUT_MS) {
+    const start = performance.now();
+    while (!(await condition())) {
+      if (performance.now() - start > timeout) throw new Error(`waited in vain until ${what}`);
+      await this.page.waitForTimeout(25);
+    }
+    return performance.now() - start;
+  }
+
+  atStep(step) {
+    return this.until(`step ${step}`, async () => (await this.position()).at >= step);
+  }
+
+  atEnd() {
+    return this.until('the run has ended', async () => {
+      const { at, of } = await this.position();
+      return at === of;
+    });
+  }
+
+  /** The numbers behind a frame, from the engine. */
+  async pixels(surface, frame) {
+    const values = await this.page.evaluate(
+      async ([name, at]) => Array.from(await globalThis.reverie.pixels(name, at)),
+      [surface, frame],
+    );
+    return Float32Array.from(values);
+  }
+
+  /** A screenshot of a picture, one grey value for each of its pixels, row by row. */
+  async grab(description, across, down = across) {
+    const png = await this.page.getByRole('img', { name: description }).screenshot();
+    const decoder = await this.page.context().newPage();
+    const grey = await decoder.evaluate(
+      async ([base64, columns, rows]) => {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+        const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+        context.drawImage(bitmap, 0, 0);
+        const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+        const middle = (index, count, size) => Math.floor(((index + 0.5) / count) * size);
+        return Array.from({ length: columns * rows }, (_, index) => {
+          const x = middle(index % columns, columns, bitmap.width);
+          const y = middle(Math.floor(index / columns), rows, bitmap.height);
+          return data[4 * (y * bitmap.width + x)];
+        });
+      },
+      [png.toString('base64'), across, down],
+    );
+    await decoder.close();
+    return grey;
+  }
+}
+
+export const greyOf = (values) =>
+  Array.from(values, (value) => Math.min(Math.max((value + 1) * 127.5, 0), 255));
+
+export function statistics(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, std: Math.sqrt(variance) };
+}
+
+export function largestDifference(a, b) {
+  assert.equal(a.length, b.length);
+  return a.reduce((worst, value, index) => Math.max(worst, Math.abs(value - b[index])), 0);
+}
+
+/** Mostly background, some bright strokes: what every handwritten digit has. */
+export function assertDigit(values) {
+  const share = (condition) => values.filter(condition).length / values.length;
+  const black = share((value) => value < -0.8);
+  const bright = share((value) => value > 0.5);
+  assert.ok(black > 0.6, `only ${(black * 100).toFixed(0)}% of the picture is background`);
+  assert.ok(
+    bright > 0.02 && bright < 0.35,
+    `${(bright * 100).toFixed(0)}% of the picture is bright`,
+  );
+}

@@ -1,0 +1,159 @@
+import type { Motion, Position } from './protocol';
+import type { Engine, Recipe, RunFacts } from './types';
+
+/** Work that may wait in the GPU's queue: enough to keep it busy, little enough to stop at once. */
+const IN_FLIGHT_MS = 60;
+/** A fast device would be through before anyone has seen anything. */
+const SHOWN_RUN_MS = 4000;
+const LONGEST_FRAME_MS = 100;
+const POLL_MS = 4;
+
+type PlayerEngine = Pick<Engine, 'start' | 'step' | 'in_flight_ms' | 'ms_per_step' | 'show'>;
+
+/** Moves through a run: computes the frames that are missing and shows the one it stands on. */
+export class Player {
+  readonly #engine: PlayerEngine;
+  readonly #report: (position: Position) => void;
+  readonly #fail: (thrown: unknown) => void;
+  #generation = 0;
+  #turn = 0;
+  #steps = 0;
+  #frame = 0;
+  #computed = 0;
+  #motion: Motion = 'rest';
+  #stopAt: number | null = null;
+  #visible = true;
+  #due = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    engine: PlayerEngine,
+    report: (position: Position) => void,
+    fail: (thrown: unknown) => void,
+  ) {
+    this.#engine = engine;
+    this.#report = report;
+    this.#fail = fail;
+  }
+
+  start(generation: number, recipe: Recipe, motion: Motion, stopAt: number | null): RunFacts {
+    this.#generation = generation;
+    this.#steps = this.#frame = this.#computed = 0;
+    this.#motion = 'rest';
+    const facts = this.#engine.start(recipe);
+    this.#steps = recipe.steps;
+    this.#stopAt = stopAt;
+    this.#motion = motion;
+    this.#wake();
+    return facts;
+  }
+
+  move(turn: number, motion: Motion): void {
+    this.#turn = turn;
+    this.#stopAt = null;
+    this.#motion = motion;
+    this.#due = 0;
+    this.#settle();
+  }
+
+  /** One frame forward, computing it if need be, then rest. */
+  step(turn: number): void {
+    if (this.#frame < this.#computed) {
+      this.show(turn, this.#frame + 1);
+    } else {
+      this.move(turn, 'play');
+      this.#stopAt = Math.min(this.#frame + 1, this.#steps);
+    }
+  }
+
+  /** A kept frame, then rest. */
+  show(turn: number, frame: number): void {
+    this.#turn = turn;
+    this.#motion = 'rest';
+    // There is nothing to show where the engine refused the run.
+    if (this.#steps === 0) return;
+    this.#present(Math.min(Math.max(frame, 0), this.#computed));
+    this.#settle();
+  }
+
+  setVisible(visible: boolean): void {
+    this.#visible = visible;
+    this.#wake();
+  }
+
+  #settle(): void {
+    this.#tell();
+    this.#wake();
+  }
+
+  #tell(): void {
+    this.#report({
+      generation: this.#generation,
+      turn: this.#turn,
+      frame: this.#frame,
+      computed: this.#computed,
+      motion: this.#motion,
+      ms_per_step: this.#engine.ms_per_step(),
+    });
+  }
+
+  #wake(after = 0): void {
+    clearTimeout(this.#timer);
+    if (this.#motion === 'rest' || !this.#visible) return;
+    this.#timer = setTimeout(() => {
+      try {
+        this.#wake(this.#motion === 'finish' ? this.#finishTick() : this.#playTick());
+      } catch (thrown) {
+        this.#motion = 'rest';
+        this.#fail(thrown);
+      }
+    }, after);
+  }
+
+  get #target(): number {
+    return this.#stopAt ?? this.#steps;
+  }
+
+  #compute(): void {
+    this.#computed = this.#engine.step();
+  }
+
+  #present(frame: number): void {
+    this.#frame = frame;
+    this.#engine.show(frame);
+  }
+
+  /** Returns the milliseconds after which to look again. */
+  #playTick(): number {
+    const now = performance.now();
+    if (this.#engine.in_flight_ms() > IN_FLIGHT_MS) return POLL_MS;
+    if (now < this.#due) return this.#due - now;
+    // A frame counts as shown when the device has made it, not when it was asked to.
+    if (this.#frame < Math.min(this.#computed, this.#target)) {
+      this.#present(this.#frame + 1);
+      const interval = Math.min(SHOWN_RUN_MS / this.#steps, LONGEST_FRAME_MS);
+      this.#due = Math.max(this.#due + interval, now);
+    }
+    if (this.#frame === this.#computed && this.#frame < this.#target) this.#compute();
+    this.#restAt(this.#frame);
+    return 0;
+  }
+
+  #finishTick(): number {
+    if (this.#computed < this.#target) {
+      if (this.#engine.in_flight_ms() > IN_FLIGHT_MS) return POLL_MS;
+      this.#compute();
+    }
+    if (this.#computed >= this.#target) this.#present(this.#target);
+    this.#restAt(this.#computed);
+    return 0;
+  }
+
+  #restAt(reached: number): void {
+    if (reached >= this.#target) {
+      this.#motion = 'rest';
+      this.#stopAt = null;
+    }
+    this.#tell();
+  }
+}

@@ -1,0 +1,83 @@
+import type {
+  DeviceFacts,
+  ForwardFacts,
+  ForwardImage,
+  ModelFacts,
+  Recipe,
+  RunFacts,
+  SelfTest,
+  Surface,
+} from './types';
+
+/** What a question to the engine answers with. */
+export interface Answers {
+  pixels: Float32Array;
+  self_test: SelfTest;
+}
+
+export type Question = { ask: 'pixels'; surface: Surface; frame: number } | { ask: 'self_test' };
+
+/** `play` goes on from the frame that is shown; `finish` computes the rest, then shows the end. */
+export type Motion = 'rest' | 'play' | 'finish';
+
+/** Where in the run the player stands. */
+export interface Position {
+  generation: number;
+  turn: number;
+  /** The frame that is shown. */
+  frame: number;
+  /** Steps that have been computed: frames 0 to this one are kept. */
+  computed: number;
+  motion: Motion;
+  ms_per_step: number;
+}
+
+export type ToWorker =
+  | { type: 'boot'; model: string; base: string; surfaces: Record<Surface, OffscreenCanvas> }
+  /** Ends the run at once. Messages about it carry an older generation, and the page drops them. */
+  | { type: 'run'; generation: number; recipe: Recipe; motion: Motion; stop_at: number | null }
+  /** `turn` counts these three: reports that do not know of the latest yet are out of date. */
+  | { type: 'move'; turn: number; motion: Motion }
+  | { type: 'step'; turn: number }
+  | { type: 'show'; turn: number; frame: number }
+  | { type: 'visible'; visible: boolean }
+  | { type: 'forward_image'; source: ForwardImage }
+  | { type: 'forward'; timestep: number; noise_seed: number }
+  | { type: 'question'; id: number; question: Question };
+
+export interface Problem {
+  /** `NoWebGpu`, `NoAdapter`, `DeviceLost`, `WeightsCorrupt`, … */
+  name: string;
+  message: string;
+}
+
+export interface Download {
+  received: number;
+  total: number;
+  /** All of it came from the browser's own cache. */
+  cached: boolean;
+}
+
+/** What the engine tells unasked. */
+export type News =
+  | { type: 'download'; download: Download }
+  | { type: 'device'; device: DeviceFacts }
+  | { type: 'ready'; model: ModelFacts; alphas_cumprod: Float32Array }
+  | { type: 'started'; generation: number; run: RunFacts }
+  | ({ type: 'frame' } & Position)
+  | { type: 'forward'; facts: ForwardFacts }
+  /** A wish that could not be met: the engine goes on. */
+  | { type: 'refused'; wish: 'run' | 'forward'; problem: Problem }
+  /** The engine cannot go on. */
+  | { type: 'failed'; problem: Problem };
+
+export type Reply =
+  | { type: 'answer'; id: number; value: Answers[keyof Answers] }
+  | { type: 'no_answer'; id: number; problem: Problem };
+
+export type FromWorker = News | Reply;
+
+export function problemOf(thrown: unknown): Problem {
+  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message };
+  return { name: 'Error', message: String(thrown) };
+}

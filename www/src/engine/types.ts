@@ -1,0 +1,102 @@
+/** The surface of the wasm engine, as `src/web` exports it. */
+
+export type SamplerName = 'ddpm' | 'ddim';
+
+/** `null` asks for no class, `'each'` for sample i to be of class i (modulo their number). */
+export type ClassLabel = number | 'each' | null;
+
+/** Everything that decides a run's pictures: a run is a pure function of it. */
+export interface Recipe {
+  sampler: SamplerName;
+  steps: number;
+  seed: number;
+  batch: number;
+  class_label: ClassLabel;
+  guidance_scale: number;
+  /** DDIM's stochasticity: 0 is deterministic, 1 ancestral. */
+  eta: number;
+}
+
+export interface StepFacts {
+  step: number;
+  timestep: number;
+  alpha_bar: number;
+  sigma: number;
+  log_snr: number;
+}
+
+/** `steps[k]` is the noise level at which step k+1 sees frame k. */
+export interface RunFacts {
+  steps: StepFacts[];
+  network_calls: number;
+  /** Pixels of the canvas: `columns` × `rows` samples and the gaps between them. */
+  width: number;
+  height: number;
+  columns: number;
+  rows: number;
+}
+
+export interface ModelFacts {
+  name: string;
+  parameters: number;
+  gflop: number;
+  channels: number;
+  height: number;
+  width: number;
+  class_names: string[] | null;
+  null_label: number | null;
+  num_train_timesteps: number;
+  defaults: { sampler: string; steps: number };
+  /** Background pixels that were added on every side of the training images. */
+  pad: number;
+}
+
+export interface DeviceFacts {
+  adapter: string;
+  vendor: string;
+  architecture: string;
+  backend: string;
+  /** `copy`: this browser leaves WebGPU canvases blank, so frames go through a 2-D canvas. */
+  presents: 'canvas' | 'copy';
+}
+
+export interface SelfTest {
+  max_abs: number;
+  relative: number;
+  passed: boolean;
+}
+
+/** x_t = signal · x₀ + noise · ε. */
+export interface ForwardFacts {
+  alpha_bar: number;
+  signal: number;
+  noise: number;
+  snr: number;
+  log_snr: number;
+}
+
+export type Surface = 'x_t' | 'x0_hat' | 'forward';
+
+/** An image for the forward process: pixels are NCHW in [-1, 1], of the model's size. */
+export type ForwardImage =
+  { kind: 'kept'; frame: number; sample: number } | { kind: 'pixels'; values: number[] };
+
+export interface Engine {
+  device(): DeviceFacts;
+  load(files: Map<string, Uint8Array>): Promise<ModelFacts>;
+  attach(surface: Surface, canvas: OffscreenCanvas): void;
+  /** Replaces the run. Frame 0, x_T, is kept and shown. */
+  start(recipe: Recipe): RunFacts;
+  /** Submits the next step without waiting for it; returns the steps submitted so far. */
+  step(): number;
+  /** Milliseconds of work that the GPU is estimated to have queued. */
+  in_flight_ms(): number;
+  ms_per_step(): number;
+  /** Draws kept frame 0..=steps to x_t and x0_hat. Computes no network. */
+  show(frame: number): void;
+  frame_pixels(surface: Surface, frame: number): Promise<Float32Array>;
+  self_test(golden: Uint8Array): Promise<SelfTest>;
+  set_forward_image(source: ForwardImage): void;
+  show_forward(timestep: number, noise_seed: number): ForwardFacts;
+  schedule(): { alphas_cumprod: Float32Array };
+}

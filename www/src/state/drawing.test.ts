@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { PAD_SCALE, resample, type DrawingTarget } from './drawing';
+
+const target: DrawingTarget = { channels: 1, width: 32, height: 32, pad: 2 };
+const side = 28 * PAD_SCALE;
+
+/** Ink in a rectangle of pad pixels. */
+function inkAt(left: number, top: number, width: number, height: number): Uint8ClampedArray {
+  const ink = new Uint8ClampedArray(4 * side * side);
+  for (let y = top; y < top + height; y++) {
+    for (let x = left; x < left + width; x++) ink[4 * (y * side + x) + 3] = 255;
+  }
+  return ink;
+}
+
+describe('a drawing, as the model sees it', () => {
+  it('of nothing is nothing', () => {
+    expect(resample(new Uint8ClampedArray(4 * side * side), target)).toBeNull();
+  });
+
+  it('lands inside the border, on the pixel it was drawn on', () => {
+    const values = resample(inkAt(3 * PAD_SCALE, 5 * PAD_SCALE, PAD_SCALE, PAD_SCALE), target);
+    expect(values).toHaveLength(32 * 32);
+    expect(values?.[(2 + 5) * 32 + (2 + 3)]).toBe(1);
+    expect(values?.filter((value) => value > -1)).toHaveLength(1);
+  });
+
+  it('is antialiased: half a pixel of ink is half bright', () => {
+    const values = resample(inkAt(0, 0, PAD_SCALE / 2, PAD_SCALE), target);
+    expect(values?.[2 * 32 + 2]).toBeCloseTo(0);
+  });
+
+  it('keeps the border empty however full the pad', () => {
+    const values = resample(inkAt(0, 0, side, side), target);
+    expect(values?.filter((value) => value === 1)).toHaveLength(28 * 28);
+    expect(values?.[0]).toBe(-1);
+    expect(values?.[31 * 32 + 31]).toBe(-1);
+  });
+
+  it('fills every channel alike', () => {
+    const values = resample(inkAt(0, 0, side, side), { ...target, channels: 3 });
+    expect(values).toHaveLength(3 * 32 * 32);
+    expect(values?.slice(0, 1024)).toEqual(values?.slice(2048));
+  });
+});

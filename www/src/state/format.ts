@@ -1,0 +1,29 @@
+const MINUS = '−';
+
+/** A number as people write it: few digits, a true minus sign, no exponent where none is needed. */
+export function compact(value: number, digits = 3): string {
+  if (Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : `${MINUS}∞`;
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return scientific(value);
+  const decimals = size >= 100 ? 0 : size >= 10 ? 1 : digits - 1;
+  return value.toFixed(decimals).replace('-', MINUS);
+}
+
+function scientific(value: number): string {
+  const [mantissa = '', exponent = ''] = value.toExponential(1).split('e');
+  const power = [...String(Number(exponent))].map((sign) => SUPERSCRIPT[sign] ?? sign).join('');
+  return `${mantissa.replace('-', MINUS)}·10${power}`;
+}
+
+const SUPERSCRIPT: Record<string, string> = Object.fromEntries(
+  [...'-0123456789'].map((sign, index) => [sign, [...'⁻⁰¹²³⁴⁵⁶⁷⁸⁹'][index] ?? sign]),
+);
+
+export function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(2);
+}
+
+export function milliseconds(ms: number): string {
+  return ms < 10 ? ms.toFixed(1) : String(Math.round(ms));
+}

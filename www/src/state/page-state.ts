@@ -1,0 +1,122 @@
+import type { ClassLabel, Recipe, SamplerName } from '../engine/types';
+
+export const STATIONS = ['reverse', 'forward'] as const;
+export type Station = (typeof STATIONS)[number];
+export type ForwardSource = 'sample' | 'drawing';
+
+/** Everything a link carries: the page is a function of it. */
+export interface PageState {
+  station: Station;
+  recipe: Recipe;
+  /** The frame to stop at; `null` lets the run go to its end. */
+  frame: number | null;
+  forward: {
+    source: ForwardSource;
+    sample: number;
+    timestep: number;
+    noise_seed: number;
+    /** New noise at every t, or the same. */
+    fresh: boolean;
+  };
+}
+
+export const BATCHES = [1, 4, 9, 16] as const;
+export const MOST_STEPS = 1000;
+export const LARGEST_SEED = 0xffff_ffff;
+
+export function defaultState(): PageState {
+  return {
+    station: 'reverse',
+    recipe: {
+      sampler: 'ddim',
+      steps: 50,
+      seed: 7,
+      batch: 4,
+      class_label: 'each',
+      guidance_scale: 2,
+      eta: 0,
+    },
+    frame: null,
+    forward: { source: 'sample', sample: 0, timestep: 300, noise_seed: 1, fresh: false },
+  };
+}
+
+function classText(label: ClassLabel): string {
+  return label === null ? 'any' : String(label);
+}
+
+/** The part of the address after `#`. Complete, so that a link means the same tomorrow. */
+export function formatHash(state: PageState): string {
+  const { station, recipe, frame, forward } = state;
+  const fields = new URLSearchParams({
+    sampler: recipe.sampler,
+    steps: String(recipe.steps),
+    seed: String(recipe.seed),
+    batch: String(recipe.batch),
+    class: classText(recipe.class_label),
+    guidance: String(recipe.guidance_scale),
+    eta: String(recipe.eta),
+  });
+  if (frame !== null) fields.set('frame', String(frame));
+  if (station === 'forward') {
+    fields.set('source', forward.source);
+    fields.set('sample', String(forward.sample));
+    fields.set('t', String(forward.timestep));
+    fields.set('noise', forward.fresh ? 'fresh' : 'same');
+    fields.set('noise-seed', String(forward.noise_seed));
+  }
+  return `#${station}?${fields.toString()}`;
+}
+
+/** A damaged or unknown part falls back to its default and leaves a note; the rest is kept. */
+export function parseHash(hash: string): { state: PageState; notes: string[] } {
+  const state = defaultState();
+  const notes: string[] = [];
+  const [name = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
+  const fields = new URLSearchParams(query);
+
+  function read<T>(key: string, fallback: T, parse: (text: string) => T | undefined): T {
+    const text = fields.get(key);
+    if (text === null) return fallback;
+    const value = parse(text);
+    if (value !== undefined) return value;
+    notes.push(`The link says ${key} “${text.slice(0, 24)}”, which means nothing here.`);
+    return fallback;
+  }
+  const among =
+    <T extends string>(...choices: T[]) =>
+    (text: string) =>
+      choices.find((choice) => choice === text);
+  const number = (low: number, high: number) => (text: string) => {
+    const value = Number(text);
+    return text.trim() !== '' && value >= low && value <= high ? value : undefined;
+  };
+  const integer = (low: number, high: number) => (text: string) => {
+    const value = number(low, high)(text);
+    return Number.isInteger(value) ? value : undefined;
+  };
+
+  const station = STATIONS.find((known) => known === name);
+  if (station) state.station = station;
+  else if (name) notes.push(`There is no station “${name.slice(0, 24)}” yet.`);
+
+  const { recipe, forward } = state;
+  recipe.sampler = read('sampler', recipe.sampler, among<SamplerName>('ddpm', 'ddim'));
+  recipe.steps = read('steps', recipe.steps, integer(1, MOST_STEPS));
+  recipe.seed = read('seed', recipe.seed, integer(0, LARGEST_SEED));
+  recipe.batch = read('batch', recipe.batch, integer(1, 16));
+  recipe.class_label = read<ClassLabel>('class', recipe.class_label, (text) => {
+    if (text === 'any') return null;
+    return text === 'each' ? text : integer(0, 9999)(text);
+  });
+  recipe.guidance_scale = read('guidance', recipe.guidance_scale, number(0, 20));
+  recipe.eta = read('eta', recipe.eta, number(0, 1));
+  state.frame = read('frame', state.frame, integer(0, recipe.steps));
+  forward.source = read('source', forward.source, among<ForwardSource>('sample', 'drawing'));
+  forward.sample = read('sample', forward.sample, integer(0, recipe.batch - 1));
+  forward.timestep = read('t', forward.timestep, integer(0, MOST_STEPS - 1));
+  forward.fresh =
+    read('noise', forward.fresh ? 'fresh' : 'same', among('same', 'fresh')) === 'fresh';
+  forward.noise_seed = read('noise-seed', forward.noise_seed, integer(0, LARGEST_SEED));
+  return { state, notes };
+}
