@@ -1,0 +1,94 @@
+//! What every plan must hold, whatever the network: over all fixture configurations.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::path::Path;
+
+use reverie::kernels::shaders::Access;
+use reverie::unet::build::build;
+use reverie::unet::config::UNetConfig;
+use reverie::unet::graph::{Graph, Op};
+use reverie::unet::memory::root;
+use reverie::unet::plan::{Buffer, Plan};
+
+fn graphs() -> Vec<(String, Graph)> {
+    let folders =
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/unet")).unwrap();
+    let graph = |folder: std::path::PathBuf| {
+        let paths = [folder.join("unet/config.json"), folder.join("config.json")];
+        let json = paths.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap();
+        let config = UNetConfig::parse(&json).unwrap();
+        let (height, width) = (2 * config.stride(), 4 * config.stride());
+        (folder.display().to_string(), build(&config, height, width))
+    };
+    let graphs: Vec<_> = folders.map(|entry| graph(entry.unwrap().path())).collect();
+    assert!(graphs.len() >= 10, "the fixtures are there");
+    graphs
+}
+
+/// WebGPU forbids it, and judges by whole buffers.
+#[test]
+fn no_dispatch_binds_a_buffer_for_reading_and_for_writing() {
+    for (name, graph) in graphs() {
+        let plan = Plan::new(&graph, 2, 1 << 28).unwrap();
+        for dispatch in &plan.dispatches {
+            let of =
+                |wanted| dispatch.accesses().filter(move |(_, access)| *access == wanted).map(|(id, _)| id);
+            for written in of(Access::ReadWrite) {
+                let kernel = dispatch.kernel.shader.name;
+                assert!(
+                    of(Access::Read).all(|read| read != written),
+                    "{name}: {kernel} of buffer {written:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Between its first writer and its last reader nobody else writes to a tensor's buffer.
+#[test]
+fn tensors_that_are_alive_share_no_buffer() {
+    for (name, graph) in graphs() {
+        let plan = Plan::new(&graph, 1, 1 << 28).unwrap();
+        for (at, op) in graph.ops.iter().enumerate() {
+            for read in op.reads() {
+                let home = root(&graph, read);
+                let Some(first) = graph.ops.iter().position(|op| root(&graph, op.writes()) == home) else {
+                    continue;
+                };
+                for between in &graph.ops[first..at] {
+                    let other = root(&graph, between.writes());
+                    let apart = other == home || plan.buffer(other) != plan.buffer(home);
+                    assert!(apart, "{name}: {other:?} overwrites {home:?} before operation {at}");
+                }
+            }
+        }
+    }
+}
+
+/// Both halves of a concatenation are written in place, not copied.
+#[test]
+fn concatenations_cost_nothing() {
+    for (name, graph) in graphs().into_iter().filter(|(name, _)| !name.ends_with("no-middle")) {
+        let halves = graph.tensors.iter().filter(|tensor| tensor.home.is_some()).count();
+        assert!(halves > 0 && halves % 2 == 0, "{name}: {halves} halves");
+        let copies = graph.ops.iter().filter(|op| {
+            use reverie::kernels::activation::Activation;
+            use reverie::unet::graph::Affine;
+            matches!(op, Op::Activation { affine: Affine::None, kind: Activation::Identity, .. })
+        });
+        assert_eq!(copies.count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn buffers_are_shared() {
+    for (name, graph) in graphs() {
+        let plan = Plan::new(&graph, 1, 1 << 28).unwrap();
+        let scratch = plan.buffers.iter().filter(|buffer| matches!(buffer, Buffer::Scratch(_))).count();
+        assert!(
+            2 * scratch < graph.tensors.len(),
+            "{name}: {scratch} buffers for {} tensors",
+            graph.tensors.len()
+        );
+    }
+}
