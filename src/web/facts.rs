@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::diffusion::samplers::{SamplerEntry, StepFacts};
+use crate::diffusion::schedule::sigma;
+use crate::session::{Condition, Model, SessionError};
+
 #[derive(Serialize)]
 pub struct DeviceFacts {
     pub adapter: String,
@@ -101,4 +105,42 @@ pub struct ForwardFacts {
     pub noise: f32,
     pub snr: f32,
     pub log_snr: f32,
+}
+
+pub fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
+    let (height, width) = model.size();
+    Ok(ModelFacts {
+        name: model.facts.name.clone().unwrap_or_else(|| "model".into()),
+        parameters: model.unet.parameters() as f64,
+        gflop: model.unet.graph(height, width)?.flops() as f64 / 1e9,
+        channels: model.channels(),
+        height,
+        width,
+        class_names: model.facts.class_names.clone(),
+        null_label: model.facts.null_label,
+        num_train_timesteps: model.scheduler.num_train_timesteps,
+        defaults: Defaults { sampler: SamplerEntry::of_config(&model.scheduler)?.name, steps: 50 },
+        pad: model.facts.content.pad,
+    })
+}
+
+/// The wish of a recipe for each sample.
+pub fn condition(wish: &Recipe, model: &Model) -> Condition {
+    let names = model.facts.class_names.as_ref().map_or(0, Vec::len);
+    match wish.class_label {
+        ClassLabel::Free => Condition::Free,
+        ClassLabel::Class(class) => Condition::Classes(vec![class; wish.batch]),
+        ClassLabel::Each(_) if names == 0 => Condition::Free,
+        ClassLabel::Each(_) => Condition::Classes((0..wish.batch).map(|i| (i % names) as u32).collect()),
+    }
+}
+
+pub fn step_facts(step: &StepFacts) -> Step {
+    Step {
+        step: step.step,
+        timestep: step.timestep,
+        alpha_bar: step.alpha_bar as f32,
+        sigma: sigma(step.alpha_bar as f32) as f32,
+        log_snr: step.log_snr as f32,
+    }
 }

@@ -4,6 +4,7 @@ mod engine;
 mod error;
 mod facts;
 mod forward;
+mod golden;
 mod probe;
 mod screen;
 

@@ -84,13 +84,11 @@ impl Canvas {
             .instance
             .create_surface(wgpu::SurfaceTarget::OffscreenCanvas(canvas))
             .map_err(|e| error::error("NoCanvas", &e.to_string()))?;
-        let capabilities = surface.get_capabilities(&gpu.adapter);
         let mut config = surface
             .get_default_config(&gpu.adapter, 1, 1)
             .ok_or_else(|| error::error("NoCanvas", "this device cannot draw on a canvas"))?;
-        if capabilities.alpha_modes.contains(&wgpu::CompositeAlphaMode::PreMultiplied) {
-            config.alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
-        }
+        // Every browser has it, though wgpu does not list it; gaps let the page through.
+        config.alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
         let painter = Painter::new(gpu, config.format);
         surface.configure(&gpu.device, &config);
         Ok(Self { surface, config, painter })
