@@ -5,12 +5,12 @@ import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
 export default ts.config(
-  { ignores: ['dist', 'pkg', 'models', 'mock'] },
+  { ignores: ['dist', 'pkg', 'models'] },
   js.configs.recommended,
   ts.configs.strict,
   svelte.configs.recommended,
   {
-    files: ['src/**', 'mock/**'],
+    files: ['src/**'],
     languageOptions: { globals: { ...globals.browser, ...globals.worker } },
   },
   {

@@ -6,15 +6,15 @@ import { models } from './build/models.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-export default defineConfig(({ mode }) => ({
+export default defineConfig({
   // Relative addresses: the built page works from any sub-path of any static host.
   base: './',
   plugins: [svelte(), models(here('./models')), contentSecurityPolicy()],
   resolve: {
-    alias: { '@engine': here(mode === 'mock' ? './mock/engine.ts' : './pkg/reverie.js') },
+    alias: { '@engine': here('./pkg/reverie.js') },
   },
   worker: { format: 'es', plugins: () => [models(here('./models'))] },
   build: { target: 'es2022', assetsInlineLimit: 0 },
   preview: { headers: { 'Content-Security-Policy': CSP } },
   test: { include: ['src/**/*.test.ts'], passWithNoTests: false },
-}));
+});

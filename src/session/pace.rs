@@ -5,9 +5,6 @@
 
 use std::collections::VecDeque;
 
-/// Before anything was measured.
-const GUESS_MS: f64 = 30.0;
-
 /// The account of one run; times in milliseconds of any one clock.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
@@ -31,14 +28,18 @@ impl Pace {
         }
     }
 
-    /// Mean time of a step so far.
+    /// Mean time of a step so far; 0 before any was measured.
     pub fn ms_per_step(&self) -> f64 {
-        if self.completed == 0 { GUESS_MS } else { self.busy_ms / f64::from(self.completed) }
+        if self.completed == 0 { 0.0 } else { self.busy_ms / f64::from(self.completed) }
     }
 
-    /// What is queued, estimated.
+    /// What is queued, estimated; infinite while the first step is on its way.
     pub fn in_flight_ms(&self) -> f64 {
-        self.pending.len() as f64 * self.ms_per_step()
+        match (self.pending.len(), self.completed) {
+            (0, _) => 0.0,
+            (_, 0) => f64::INFINITY,
+            (pending, _) => pending as f64 * self.ms_per_step(),
+        }
     }
 }
 
@@ -51,7 +52,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.in_flight_ms(), 0.0);
         (0..4).for_each(|i| pace.submitted(f64::from(i)));
-        assert_eq!(pace.in_flight_ms(), 4.0 * GUESS_MS);
+        assert_eq!((pace.ms_per_step(), pace.in_flight_ms()), (0.0, f64::INFINITY));
         // Four steps of 25 ms, all reported at once.
         (0..4).for_each(|_| pace.completed(100.0));
         assert_eq!(pace.ms_per_step(), 25.0);

@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
+use super::adapter::{self, Adapter};
 use super::facts::{
     DeviceFacts, ForwardFacts, ForwardImage, Recipe, RunFacts, SelfTest, condition, model_facts, step_facts,
 };
@@ -40,6 +41,7 @@ const GAP: u32 = 1;
 #[wasm_bindgen]
 pub struct Engine {
     state: RefCell<State>,
+    adapter: Adapter,
     shows: bool,
 }
 
@@ -67,24 +69,24 @@ struct Screens {
 impl Engine {
     /// Finds a device.
     pub async fn create() -> Result<Engine, JsValue> {
-        if !has_webgpu() {
+        if adapter::webgpu().is_none() {
             let hint = "open the page over HTTPS or on localhost, in a browser with WebGPU switched on";
             let e = crate::machine::MachineError::NoWebGpu { hint: hint.into() };
             return Err(error::of_machine(&e));
         }
+        let adapter = adapter::describe().await;
         let (gpu, shows) = probe::find_gpu().await.map_err(|e| error::of_machine(&e))?;
         let machine = GpuMachine::on(gpu);
         let state = State { machine, loaded: None, screens: Screens::default(), pace: Arc::default() };
-        Ok(Engine { state: RefCell::new(state), shows })
+        Ok(Engine { state: RefCell::new(state), adapter, shows })
     }
 
     pub fn device(&self) -> Result<JsValue, JsValue> {
-        let state = self.state.borrow();
-        let info = state.machine.gpu.adapter.get_info();
+        let Adapter { vendor, architecture, description } = self.adapter.clone();
         to_js(&DeviceFacts {
-            adapter: info.name,
-            vendor: if info.vendor == 0 { String::new() } else { format!("{:#06x}", info.vendor) },
-            architecture: info.driver,
+            adapter: description,
+            vendor,
+            architecture,
             backend: "WebGPU",
             presents: if self.shows { "canvas" } else { "copy" },
         })
@@ -347,12 +349,6 @@ fn now() -> f64 {
     let clock = performance.and_then(|p| js_sys::Reflect::get(&p, &"now".into()).map(|now| (p, now)));
     let time = clock.and_then(|(p, now)| now.unchecked_into::<js_sys::Function>().call0(&p));
     time.ok().and_then(|t| t.as_f64()).unwrap_or_else(js_sys::Date::now)
-}
-
-fn has_webgpu() -> bool {
-    let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into());
-    let gpu = navigator.and_then(|n| js_sys::Reflect::get(&n, &"gpu".into()));
-    gpu.is_ok_and(|gpu| !gpu.is_undefined() && !gpu.is_null())
 }
 
 fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {

@@ -1,5 +1,6 @@
 //! The page's engine: what `www/src/engine/types.ts` describes, for one worker.
 
+mod adapter;
 mod engine;
 mod error;
 mod facts;

@@ -2,8 +2,9 @@
 //!
 //! On software adapters the compositor may be unable to take a canvas' image, and
 //! it stays blank without an error. So a throw-away canvas is cleared to a colour
-//! and one pixel of it looked at. Some such browsers go further and drop every
-//! device of the page over it; then another one is asked for.
+//! and one pixel of it looked at. Some browsers drop every device of the page over
+//! a canvas that they cannot show; then another one is asked for. A software
+//! adapter is not even tried: reading its frames back costs next to nothing.
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{OffscreenCanvas, OffscreenCanvasRenderingContext2d};
@@ -14,6 +15,9 @@ use crate::machine::MachineError;
 /// A device, and whether what it draws on a canvas arrives.
 pub async fn find_gpu() -> Result<(Gpu, bool), MachineError> {
     let gpu = Gpu::new().await?;
+    if gpu.adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+        return Ok((gpu, false));
+    }
     if look(&gpu).unwrap_or(false) {
         return Ok((gpu, true));
     }

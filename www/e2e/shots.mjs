@@ -17,15 +17,13 @@ const browser = await openBrowser();
 for (const colorScheme of ['light', 'dark']) {
   for (const [width, height] of SIZES) {
     const page = await browser.newPage({ colorScheme, viewport: { width, height } });
+    page.setDefaultTimeout(300_000);
     for (const station of STATIONS) {
-      await page.goto(`${server.url}#${station}?steps=20`);
+      await page.goto(`${server.url}#${station}?steps=20&batch=4`);
       await page.reload();
-      await page
-        .getByText(/step 20 of 20|t \d+ of 999/)
-        .filter({ visible: true })
-        .first()
-        .waitFor();
-      await page.waitForTimeout(station === 'forward' ? 3000 : 500);
+      const done = station === 'reverse' ? 'step 20 of 20' : 'SNR';
+      await page.getByText(done, { exact: true }).filter({ visible: true }).first().waitFor();
+      await page.waitForTimeout(500);
       const path = join(folder, `${station}-${width}x${height}-${colorScheme}.png`);
       await page.screenshot({ path, fullPage: width < 720 });
       console.log(path);

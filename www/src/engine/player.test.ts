@@ -22,7 +22,7 @@ class FakeEngine {
 
   start(): RunFacts {
     this.computed = 0;
-    this.shown = [0];
+    this.shown = [];
     return { steps: [], network_calls: 10, width: 1, height: 1, columns: 1, rows: 1 };
   }
 
@@ -93,11 +93,10 @@ describe('the player', () => {
 
   it('counts a frame as shown when the device has made it', () => {
     start('play');
-    vi.advanceTimersByTime(1);
+    vi.advanceTimersByTime(60);
     engine.queued = 100;
     vi.advanceTimersByTime(1000);
     expect(engine.shown).toEqual([0, 1]);
-    expect(engine.computed).toBe(2);
     engine.queued = 0;
     vi.advanceTimersByTime(10);
     expect(engine.shown).toEqual([0, 1, 2]);

@@ -7,6 +7,9 @@ const IN_FLIGHT_MS = 60;
 const SHOWN_RUN_MS = 4000;
 const LONGEST_FRAME_MS = 100;
 const POLL_MS = 4;
+/** A picture has to get out before the device is busy again: a share of a step, and at most this. */
+const PICTURE_SHARE = 0.1;
+const PICTURE_MS = 50;
 
 type PlayerEngine = Pick<Engine, 'start' | 'step' | 'in_flight_ms' | 'ms_per_step' | 'show'>;
 
@@ -23,7 +26,11 @@ export class Player {
   #motion: Motion = 'rest';
   #stopAt: number | null = null;
   #visible = true;
+  /** Whether a step of this run has come to its end, so that the engine knows how long one takes. */
+  #timed = false;
   #due = 0;
+  /** When the picture that was presented last is out. */
+  #out = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -39,11 +46,13 @@ export class Player {
   start(generation: number, recipe: Recipe, motion: Motion, stopAt: number | null): RunFacts {
     this.#generation = generation;
     this.#steps = this.#frame = this.#computed = 0;
+    this.#timed = false;
     this.#motion = 'rest';
     const facts = this.#engine.start(recipe);
     this.#steps = recipe.steps;
     this.#stopAt = stopAt;
     this.#motion = motion;
+    this.#present(0);
     this.#wake();
     return facts;
   }
@@ -114,6 +123,13 @@ export class Player {
     return this.#stopAt ?? this.#steps;
   }
 
+  /** Whether the device has enough to do; before the first step is timed, one step is enough. */
+  get #busy(): boolean {
+    const queued = this.#engine.in_flight_ms();
+    this.#timed ||= this.#computed > 0 && queued === 0;
+    return queued > (this.#timed ? IN_FLIGHT_MS : 0);
+  }
+
   #compute(): void {
     this.#computed = this.#engine.step();
   }
@@ -121,27 +137,30 @@ export class Player {
   #present(frame: number): void {
     this.#frame = frame;
     this.#engine.show(frame);
+    const wait = this.#timed ? this.#engine.ms_per_step() * PICTURE_SHARE : PICTURE_MS;
+    this.#out = performance.now() + Math.min(wait, PICTURE_MS);
   }
 
   /** Returns the milliseconds after which to look again. */
   #playTick(): number {
     const now = performance.now();
-    if (this.#engine.in_flight_ms() > IN_FLIGHT_MS) return POLL_MS;
+    if (this.#busy) return POLL_MS;
     if (now < this.#due) return this.#due - now;
     // A frame counts as shown when the device has made it, not when it was asked to.
     if (this.#frame < Math.min(this.#computed, this.#target)) {
       this.#present(this.#frame + 1);
-      const interval = Math.min(SHOWN_RUN_MS / this.#steps, LONGEST_FRAME_MS);
-      this.#due = Math.max(this.#due + interval, now);
+      this.#due = now + Math.min(SHOWN_RUN_MS / this.#steps, LONGEST_FRAME_MS);
+    } else if (this.#frame < this.#target) {
+      if (now < this.#out) return this.#out - now;
+      this.#compute();
     }
-    if (this.#frame === this.#computed && this.#frame < this.#target) this.#compute();
     this.#restAt(this.#frame);
     return 0;
   }
 
   #finishTick(): number {
     if (this.#computed < this.#target) {
-      if (this.#engine.in_flight_ms() > IN_FLIGHT_MS) return POLL_MS;
+      if (this.#busy) return POLL_MS;
       this.#compute();
     }
     if (this.#computed >= this.#target) this.#present(this.#target);

@@ -85,7 +85,7 @@ export interface Engine {
   device(): DeviceFacts;
   load(files: Map<string, Uint8Array>): Promise<ModelFacts>;
   attach(surface: Surface, canvas: OffscreenCanvas): void;
-  /** Replaces the run. Frame 0, x_T, is kept and shown. */
+  /** Replaces the run. Frame 0, x_T, is kept. */
   start(recipe: Recipe): RunFacts;
   /** Submits the next step without waiting for it; returns the steps submitted so far. */
   step(): number;

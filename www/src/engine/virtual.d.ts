@@ -1,4 +1,4 @@
-/** The wasm package (or the mock, in `vite --mode mock`). */
+/** The wasm package, `pkg/`. */
 declare module '@engine' {
   import type { Engine as EngineSurface } from './types';
   export type Engine = EngineSurface;

@@ -196,6 +196,10 @@ export class Studio {
         break;
       case 'device':
         this.device = message.device;
+        // A software adapter, for that is where frames have to be copied: begin with little.
+        if (message.device.presents === 'copy' && !location.hash.includes('batch=')) {
+          this.page.recipe.batch = 1;
+        }
         break;
       case 'ready':
         this.model = message.model;
@@ -228,7 +232,8 @@ export class Studio {
   #arrive(position: Position): void {
     if (position.generation !== this.#generation) return;
     this.computed = position.computed;
-    this.msPerStep = position.ms_per_step;
+    // Before the first frame was made it is a guess.
+    if (position.frame > 0) this.msPerStep = position.ms_per_step;
     if (position.turn !== this.#turn) return;
     this.frame = position.frame;
     this.motion = position.motion;
