@@ -3,7 +3,7 @@
 //! [`crate::gpu::GpuMachine`] runs the shaders, [`crate::cpu::CpuMachine`] their
 //! twins. Everything but reading back is queued at once and waits for nothing.
 
-use crate::kernels::{BufferId, Dispatch};
+use crate::kernels::{BufferId, Case, Dispatch};
 
 /// A list of dispatches, ready to run at any row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,25 @@ pub trait Machine {
         self.write(buffer, 0, data);
         Ok(buffer)
     }
+}
+
+/// Runs a kernel's case on a machine and returns its buffers.
+pub async fn run_case(machine: &mut impl Machine, case: &Case) -> Result<Vec<Vec<u32>>, MachineError> {
+    let mut ids = Vec::new();
+    for buffer in &case.buffers {
+        ids.push(machine.upload(buffer)?);
+    }
+    let mut dispatch = case.dispatch.clone();
+    dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
+    let program = machine.compile(vec![dispatch])?;
+    machine.run(program, 0);
+    let mut out = Vec::new();
+    for (id, buffer) in ids.into_iter().zip(&case.buffers) {
+        out.push(machine.read(id, 0, buffer.len()).await?);
+        machine.free(id);
+    }
+    machine.discard(program);
+    Ok(out)
 }
 
 /// A table with reusable places.

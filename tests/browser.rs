@@ -7,9 +7,9 @@ mod random_model;
 use std::collections::BTreeMap;
 
 use reverie::gpu::GpuMachine;
+use reverie::kernels::ALL;
 use reverie::kernels::case::relative_error;
-use reverie::kernels::{ALL, Case};
-use reverie::machine::Machine;
+use reverie::machine::{Machine, run_case};
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
 use reverie::unet::folder::ModelFolder;
 use reverie::unet::network::{ClassLabels, UNet};
@@ -27,24 +27,11 @@ macro_rules! folder {
     };
 }
 
-async fn run(machine: &mut GpuMachine, case: &Case) -> Vec<Vec<u32>> {
-    let ids: Vec<_> = case.buffers.iter().map(|b| machine.upload(b).unwrap()).collect();
-    let mut dispatch = case.dispatch.clone();
-    dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
-    let program = machine.compile(vec![dispatch]).unwrap();
-    machine.run(program, 0);
-    let mut out = Vec::new();
-    for (id, buffer) in ids.iter().zip(&case.buffers) {
-        out.push(machine.read(*id, 0, buffer.len()).await.unwrap());
-    }
-    out
-}
-
 #[wasm_bindgen_test]
 async fn every_shader_equals_its_twin() {
     let mut machine = GpuMachine::new().await.unwrap();
     for case in ALL.iter().flat_map(|kernel| (kernel.cases)()) {
-        let got = run(&mut machine, &case).await;
+        let got = run_case(&mut machine, &case).await.unwrap();
         case.compare(&got).unwrap();
     }
 }

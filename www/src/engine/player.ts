@@ -26,8 +26,6 @@ export class Player {
   #motion: Motion = 'rest';
   #stopAt: number | null = null;
   #visible = true;
-  /** Whether a step of this run has come to its end, so that the engine knows how long one takes. */
-  #timed = false;
   #due = 0;
   /** When the picture that was presented last is out. */
   #out = 0;
@@ -46,7 +44,6 @@ export class Player {
   start(generation: number, recipe: Recipe, motion: Motion, stopAt: number | null): RunFacts {
     this.#generation = generation;
     this.#steps = this.#frame = this.#computed = 0;
-    this.#timed = false;
     this.#motion = 'rest';
     const facts = this.#engine.start(recipe);
     this.#steps = recipe.steps;
@@ -123,11 +120,9 @@ export class Player {
     return this.#stopAt ?? this.#steps;
   }
 
-  /** Whether the device has enough to do; before the first step is timed, one step is enough. */
+  /** Whether the device has enough to do; the first step, not yet timed, counts as endless. */
   get #busy(): boolean {
-    const queued = this.#engine.in_flight_ms();
-    this.#timed ||= this.#computed > 0 && queued === 0;
-    return queued > (this.#timed ? IN_FLIGHT_MS : 0);
+    return this.#engine.in_flight_ms() > IN_FLIGHT_MS;
   }
 
   #compute(): void {
@@ -137,8 +132,8 @@ export class Player {
   #present(frame: number): void {
     this.#frame = frame;
     this.#engine.show(frame);
-    const wait = this.#timed ? this.#engine.ms_per_step() * PICTURE_SHARE : PICTURE_MS;
-    this.#out = performance.now() + Math.min(wait, PICTURE_MS);
+    const share = this.#engine.ms_per_step() * PICTURE_SHARE;
+    this.#out = performance.now() + Math.min(share || PICTURE_MS, PICTURE_MS);
   }
 
   /** Returns the milliseconds after which to look again. */

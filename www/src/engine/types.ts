@@ -91,6 +91,7 @@ export interface Engine {
   step(): number;
   /** Milliseconds of work that the GPU is estimated to have queued. */
   in_flight_ms(): number;
+  /** The mean of this run's steps; 0, and the queue endless, before the first is timed. */
   ms_per_step(): number;
   /** Draws kept frame 0..=steps to x_t and x0_hat. Computes no network. */
   show(frame: number): void;
