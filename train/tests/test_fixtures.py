@@ -1,4 +1,5 @@
 import filecmp
+import json
 
 import pytest
 import torch
@@ -67,6 +68,17 @@ def test_presets_have_the_sizes_they_say():
             unet = UNet2DModel(**case.config)
         counts[name] = round(sum(p.numel() for p in unet.parameters()) / 1e6, 1)
     assert counts == {"ddpm-cifar10": 35.7, "net-a": 1.1, "net-c": 6.5}
+
+
+def test_attributes_are_stored_as_rows_with_the_free_one_last(tmp_path):
+    case = BY_NAME["attributes"]
+    unet_case.write_case(case, tmp_path)
+    described = json.loads((tmp_path / "attributes.json").read_text())["attributes"]
+    assert {entry["name"]: entry["values"] for entry in described} == case.attributes
+    tables = load_file(tmp_path / "attributes.safetensors")
+    width = load(case, tmp_path).time_embedding.linear_2.out_features
+    shapes = {name: [len(values) + 1, width] for name, values in case.attributes.items()}
+    assert {name: list(table.shape) for name, table in tables.items()} == shapes
 
 
 def test_the_readme_names_every_case():
