@@ -1,12 +1,14 @@
 //! The command line as people use it: the binary, files in and out, and what it says.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
 
+use command::{copy, done, refused};
 use common::{fixture, tensor};
 use image::{AnimationDecoder, GenericImageView, codecs::gif::GifDecoder};
 use reverie::kernels::case::relative_error;
@@ -15,50 +17,12 @@ use tempfile::TempDir;
 
 const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
 
-/// Runs the binary; arguments are split at spaces.
-fn reverie(folder: &Path, args: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reverie"));
-    command.current_dir(folder).args(args.split_whitespace()).output().unwrap()
-}
-
-/// Its stdout, if all went well.
-fn done(folder: &Path, args: &str) -> String {
-    let Output { status, stdout, stderr } = reverie(folder, args);
-    assert!(status.success(), "{args}: {}", String::from_utf8_lossy(&stderr));
-    String::from_utf8(stdout).unwrap()
-}
-
-/// It fails with one line that has these words in it.
-fn refused(folder: &Path, args: &str, words: &[&str]) {
-    let Output { status, stdout, stderr } = reverie(folder, args);
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{args}: {stderr}");
-    assert_eq!(stdout, b"", "{args}");
-    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{args}: {stderr}");
-    assert!(stderr.len() < 500, "{args}: {stderr}");
-    for word in words {
-        assert!(stderr.contains(word), "{args}: no {word:?} in {stderr}");
-    }
-}
-
 /// A folder to work in, with a copy of the fixture `classes` as `model` and its `io.safetensors`.
 fn workplace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(&fixture("unet/classes"), &folder.path().join("model"));
     fs::rename(folder.path().join("model/io.safetensors"), folder.path().join("io.safetensors")).unwrap();
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn read(path: PathBuf, name: &str) -> (Vec<usize>, Vec<f32>) {

@@ -13,7 +13,7 @@ use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
 use reverie::machine::Machine;
-use reverie::session::{Condition, Lens, Model, NoiseSource, Recipe, Run};
+use reverie::session::{Condition, Lens, Model, NoiseSource, Recipe, Run, Wish};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -25,7 +25,8 @@ struct EndToEnd {
     eta: f32,
     scheduler: serde_json::Value,
     model: PathBuf,
-    class_label: u32,
+    /// None where the tensors have `attribute_values`.
+    class_label: Option<u32>,
     guidance_scale: f32,
 }
 
@@ -52,6 +53,19 @@ fn classes(machine: &mut impl Machine) -> Model {
     Model::load(machine, &fixture("unet/classes")).unwrap()
 }
 
+/// `attribute_values` [N, A], in which a number beyond an attribute's values leaves it free.
+fn wishes(model: &Model, file: &SafeTensors) -> Vec<Wish> {
+    let attributes = model.attributes.as_ref().unwrap().list();
+    let (_, numbers) = tensor(file, "attribute_values").unwrap();
+    let wish = |numbers: &[f32]| {
+        let values = attributes.iter().zip(numbers).map(|(attribute, number)| {
+            Some(*number as u32).filter(|number| (*number as usize) < attribute.values.len())
+        });
+        values.collect()
+    };
+    numbers.chunks(attributes.len()).map(wish).collect()
+}
+
 /// The largest relative error of any step against diffusers.
 async fn error_of(machine: &mut impl Machine, name: &str) -> f32 {
     let folder = fixture("end-to-end");
@@ -60,13 +74,16 @@ async fn error_of(machine: &mut impl Machine, name: &str) -> f32 {
     let bytes = fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let (shape, x_t) = tensor(&file, "x_T").unwrap();
-    let (_, steps) = tensor(&file, "noise").unwrap();
+    let steps = tensor(&file, "noise").map_or(Vec::new(), |(_, steps)| steps);
     let (_, trajectory) = tensor(&file, "trajectory").unwrap();
 
     let mut model = Model::load(machine, &folder.join(given.model)).unwrap();
     model.scheduler = SchedulerConfig::from_json(&given.scheduler.to_string()).unwrap();
     let recipe = Recipe {
-        condition: Condition::Classes(vec![given.class_label; shape[0]]),
+        condition: match given.class_label {
+            Some(class) => Condition::Classes(vec![class; shape[0]]),
+            None => Condition::Attributes(wishes(&model, &file)),
+        },
         guidance_scale: given.guidance_scale,
         eta: given.eta,
         noise: NoiseSource::Given { x_t: x_t.clone(), steps },
@@ -87,14 +104,14 @@ async fn error_of(machine: &mut impl Machine, name: &str) -> f32 {
 
 #[test]
 fn the_twins_follow_the_trajectories_of_diffusers() {
-    for name in ["ddim", "ddpm"] {
+    for name in ["ddim", "ddpm", "attributes"] {
         assert!(block_on(error_of(&mut CpuMachine::default(), name)) <= 1e-4, "{name}");
     }
 }
 
 #[test]
 fn the_shaders_follow_the_trajectories_of_diffusers() {
-    for name in ["ddim", "ddpm"] {
+    for name in ["ddim", "ddpm", "attributes"] {
         assert!(block_on(error_of(&mut gpu(), name)) <= 1e-4, "{name}");
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::place;
+
 /// Diffusion models on hand-written WGSL compute shaders.
 #[derive(Debug, Parser)]
 #[command(name = "reverie", version, arg_required_else_help = false)]
@@ -32,8 +34,8 @@ pub enum Backend {
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct SampleArgs {
-    /// A model folder as diffusers writes it
-    #[arg(long, value_name = "DIR")]
+    /// A model folder as diffusers writes it, or the name of a shipped model
+    #[arg(long, value_name = "MODEL", value_parser = place::folder)]
     pub model: PathBuf,
     /// ddpm or ddim; the model's own where left out
     #[arg(long, value_name = "NAME")]
@@ -50,6 +52,9 @@ pub struct SampleArgs {
     /// A class by number or name, or `each` for one after the other
     #[arg(long, value_name = "CLASS")]
     pub class: Option<String>,
+    /// A value of an attribute, as hair=pink; again for others, and what is left out is free
+    #[arg(long = "attr", value_name = "NAME=VALUE")]
+    pub attributes: Vec<String>,
     /// s in eps_uncond + s (eps_cond - eps_uncond)
     #[arg(long, value_name = "G", default_value_t = 1.0)]
     pub guidance_scale: f32,
@@ -78,8 +83,8 @@ pub struct SampleArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct UnetArgs {
-    /// A model folder as diffusers writes it
-    #[arg(long, value_name = "DIR")]
+    /// A model folder as diffusers writes it, or the name of a shipped model
+    #[arg(long, value_name = "MODEL", value_parser = place::folder)]
     pub model: PathBuf,
     /// A safetensors file of sample, timestep and perhaps class_labels
     #[arg(long, value_name = "FILE")]
@@ -95,8 +100,8 @@ pub struct UnetArgs {
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct InfoArgs {
-    /// A model folder as diffusers writes it
-    #[arg(long, value_name = "DIR")]
+    /// A model folder as diffusers writes it, or the name of a shipped model
+    #[arg(long, value_name = "MODEL", value_parser = place::folder)]
     pub model: PathBuf,
     /// The batch that memory is planned for
     #[arg(long, value_name = "N", default_value_t = 1,

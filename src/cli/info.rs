@@ -6,6 +6,7 @@ use reverie::cpu::CpuMachine;
 use reverie::diffusion::schedule::BetaSchedule;
 use reverie::diffusion::scheduler_config::{SchedulerConfig, SchedulerConfigError};
 use reverie::machine::Machine;
+use reverie::unet::attributes::Attribute;
 use reverie::unet::config::ClassEmbedding;
 use reverie::unet::graph::Graph;
 use reverie::unet::pack;
@@ -31,6 +32,8 @@ struct Info {
     channels: [usize; 2],
     block_out_channels: Vec<usize>,
     classes: Classes,
+    /// Names and values in order; empty where the model has none.
+    attributes: Vec<Attribute>,
     batch: usize,
     height: usize,
     width: usize,
@@ -88,6 +91,7 @@ pub fn run(args: &InfoArgs) -> Result<(), CliError> {
         channels: [config.in_channels, config.out_channels],
         block_out_channels: config.block_out_channels.clone(),
         classes: classes(&network),
+        attributes: network.attributes.as_ref().map_or(Vec::new(), |attributes| attributes.list().to_vec()),
         batch,
         height,
         width,
@@ -174,7 +178,14 @@ impl fmt::Display for Info {
         writeln!(f, "  cost         {:.4} GFLOP a pass and sample at {height}x{width}", self.gflop_per_pass)?;
         let [from, to] = self.channels;
         writeln!(f, "  levels       {:?}, {from} channels in, {to} out", self.block_out_channels)?;
-        writeln!(f, "  classes      {}", self.classes)?;
+        if self.attributes.is_empty() {
+            writeln!(f, "  classes      {}", self.classes)?;
+        } else {
+            writeln!(f, "  attributes   any of these, each of them may stay free:")?;
+            for Attribute { name, values, .. } in &self.attributes {
+                writeln!(f, "    {name:<10} {}", values.join(", "))?;
+            }
+        }
         match &self.schedule {
             Some(schedule) => writeln!(f, "  schedule     {schedule}")?,
             None => writeln!(f, "  schedule     none in the folder")?,

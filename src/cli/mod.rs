@@ -6,10 +6,12 @@ mod error;
 mod info;
 mod output;
 mod picture;
+mod place;
 mod recipe;
 mod sample;
 mod tensors;
 mod unet;
+mod wish;
 
 use std::io::Write;
 use std::process::ExitCode;

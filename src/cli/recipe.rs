@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use reverie::diffusion::samplers::PlanError;
-use reverie::session::{Condition, Model, NoiseSource, Recipe, SessionError};
-use reverie::unet::config::ClassEmbedding;
+use reverie::session::{Model, NoiseSource, Recipe, SessionError};
 
 use super::args::SampleArgs;
 use super::error::CliError;
 use super::tensors::TensorFile;
+use super::wish;
 
 /// The recipe of the whole batch, which may be too large to run at once.
 pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
@@ -30,7 +30,7 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
         batch,
         first_sample: 0,
         size: Some((height, width)),
-        condition: condition(args.class.as_deref(), model, batch)?,
+        condition: wish::condition(args, model, batch)?,
         guidance_scale: args.guidance_scale,
         eta: args.eta,
         noise,
@@ -40,10 +40,7 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
 
 /// The recipe of `count` samples from the sample `first` on.
 pub fn part(whole: &Recipe, first: usize, count: usize) -> Recipe {
-    let condition = match &whole.condition {
-        Condition::Free => Condition::Free,
-        Condition::Classes(classes) => Condition::Classes(classes[first..first + count].to_vec()),
-    };
+    let condition = whole.condition.part(first, count);
     let noise = match &whole.noise {
         NoiseSource::Seed(seed) => NoiseSource::Seed(*seed),
         NoiseSource::Given { x_t, steps } => {
@@ -80,32 +77,4 @@ fn noise(path: &Path, asked: Option<usize>, image: [usize; 3]) -> Result<(usize,
         None => Vec::new(),
     };
     Ok((batch, NoiseSource::Given { x_t: x_t.floats()?, steps }))
-}
-
-/// The wish that `--class` expresses.
-fn condition(class: Option<&str>, model: &Model, batch: usize) -> Result<Condition, CliError> {
-    let Some(class) = class else { return Ok(Condition::Free) };
-    if class == "each" {
-        let labels = labels(model);
-        if labels.is_empty() {
-            return Err(CliError::Usage("--class each: this model has no numbered classes".into()));
-        }
-        return Ok(Condition::Classes(labels.into_iter().cycle().take(batch).collect()));
-    }
-    let names = model.facts.class_names.as_deref().unwrap_or_default();
-    let by_name = || names.iter().position(|name| name == class).map(|label| label as u32);
-    let number = class.parse().ok().or_else(by_name).ok_or_else(|| {
-        let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
-        CliError::Usage(format!("--class {class} is neither a number nor a class of this model{names}"))
-    })?;
-    Ok(Condition::Classes(vec![number; batch]))
-}
-
-/// Every class but the null label.
-fn labels(model: &Model) -> Vec<u32> {
-    let rows = match model.unet.config.class_embedding {
-        Some(ClassEmbedding::Table { num_class_embeds }) => num_class_embeds,
-        _ => 0,
-    };
-    (0..rows).filter(|label| model.facts.null_label != Some(*label)).map(|label| label as u32).collect()
 }

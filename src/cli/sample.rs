@@ -1,5 +1,6 @@
 //! `reverie sample`: whole runs, in parts where the batch is large.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,6 +51,8 @@ struct Report<'a> {
     seed: Option<u64>,
     /// None where no class was asked for.
     classes: Option<&'a [u32]>,
+    /// The value of each attribute, the same for every sample; None where it was left free.
+    attributes: Option<BTreeMap<&'a str, Option<&'a str>>>,
     guidance_scale: f32,
     eta: f32,
     network_calls_per_sample: usize,
@@ -100,6 +103,7 @@ impl Task for Sample<'_> {
             width: picture.grid.width as usize,
             seed: if let NoiseSource::Seed(seed) = recipe.noise { Some(seed) } else { None },
             classes: if let Condition::Classes(classes) = &recipe.condition { Some(classes) } else { None },
+            attributes: attributes(&model, &recipe.condition),
             guidance_scale: recipe.guidance_scale,
             eta: recipe.eta,
             network_calls_per_sample,
@@ -180,6 +184,17 @@ impl Film {
             }
         }
     }
+}
+
+/// The names of what was asked for.
+fn attributes<'a>(model: &'a Model, condition: &Condition) -> Option<BTreeMap<&'a str, Option<&'a str>>> {
+    let (Some(attributes), Condition::Attributes(wishes)) = (&model.attributes, condition) else {
+        return None;
+    };
+    let named = attributes.list().iter().zip(wishes.first()?).map(|(attribute, value)| {
+        (attribute.name.as_str(), value.map(|value| attribute.values[value as usize].as_str()))
+    });
+    Some(named.collect())
 }
 
 /// How the whole batch is drawn.

@@ -2,6 +2,7 @@
 
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::machine::Machine;
+use reverie::unet::attributes::Attributes;
 use reverie::unet::config::ClassEmbedding;
 use reverie::unet::facts::Facts;
 use reverie::unet::folder::ModelFolder;
@@ -22,6 +23,7 @@ pub struct Network {
     /// None where the folder has no scheduler.
     pub scheduler: Option<SchedulerConfig>,
     pub facts: Facts,
+    pub attributes: Option<Attributes>,
 }
 
 /// What a pass is made on.
@@ -59,7 +61,7 @@ impl Network {
         let scheduler = scheduler.map_err(|e| CliError::model(folder, e))?;
         let unet = UNet::load(machine, found.config, found.weights);
         let unet = unet.map_err(|e| CliError::model(folder, e))?;
-        Ok(Self { unet, scheduler, facts: found.facts })
+        Ok(Self { unet, scheduler, facts: found.facts, attributes: found.attributes })
     }
 }
 

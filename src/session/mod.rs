@@ -11,5 +11,5 @@ pub mod run;
 
 pub use error::SessionError;
 pub use model::Model;
-pub use recipe::{Condition, NoiseSource, Recipe};
+pub use recipe::{Condition, NoiseSource, Recipe, Wish};
 pub use run::{Lens, Run};

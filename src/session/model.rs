@@ -3,6 +3,7 @@
 use super::SessionError;
 use crate::diffusion::scheduler_config::SchedulerConfig;
 use crate::machine::Machine;
+use crate::unet::attributes::Attributes;
 use crate::unet::facts::Facts;
 use crate::unet::folder::{Files, ModelFolder};
 use crate::unet::network::UNet;
@@ -14,6 +15,8 @@ pub struct Model {
     /// diffusers' defaults of `DDPMScheduler` where the folder has no scheduler.
     pub scheduler: SchedulerConfig,
     pub facts: Facts,
+    /// What the model can be asked for, where that is not a class.
+    pub attributes: Option<Attributes>,
 }
 
 impl Model {
@@ -26,7 +29,7 @@ impl Model {
             }
         };
         let unet = UNet::load(machine, folder.config, folder.weights)?;
-        Ok(Self { unet, scheduler, facts: folder.facts })
+        Ok(Self { unet, scheduler, facts: folder.facts, attributes: folder.attributes })
     }
 
     /// Gives the weights' memory back.

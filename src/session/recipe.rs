@@ -31,7 +31,13 @@ pub enum Condition {
     Free,
     /// A class for each sample.
     Classes(Vec<u32>),
+    /// A value of each attribute, or None, for each sample.
+    Attributes(Vec<Wish>),
 }
+
+/// A value of each thing that can be asked for; None leaves it free. A class is the one
+/// attribute of a model whose table of them is the network's own.
+pub type Wish = Vec<Option<u32>>;
 
 /// Where unit normals come from.
 #[derive(Clone, Debug)]
@@ -52,56 +58,92 @@ pub(super) struct Labels {
     pub guided: bool,
 }
 
+impl Condition {
+    /// The wishes of `count` samples from the sample `first` on.
+    pub fn part(&self, first: usize, count: usize) -> Self {
+        match self {
+            Self::Free => Self::Free,
+            Self::Classes(classes) => Self::Classes(classes[first..first + count].to_vec()),
+            Self::Attributes(wishes) => Self::Attributes(wishes[first..first + count].to_vec()),
+        }
+    }
+
+    /// A wish for each sample, or None where all is left to the model.
+    fn wishes(&self, model: &Model) -> Result<Option<Vec<Wish>>, SessionError> {
+        let refuse = |message: &str| Err(SessionError::Recipe(message.into()));
+        match (self, &model.unet.config.class_embedding, &model.attributes) {
+            (Self::Free, ..) => Ok(None),
+            (Self::Classes(_), None, _) => refuse("this model has no classes; leave the class out"),
+            (Self::Attributes(_), None, _) => refuse("this model has no attributes; leave them out"),
+            (Self::Classes(_), _, Some(_)) => {
+                refuse("this model has attributes, not classes; give values of those instead of a class")
+            }
+            (Self::Attributes(_), Some(_), None) => {
+                refuse("this model has no attributes to choose; leave them out, or give a class")
+            }
+            (Self::Classes(classes), ..) => {
+                Ok(Some(classes.iter().map(|class| vec![Some(*class)]).collect()))
+            }
+            (Self::Attributes(wishes), ..) => Ok(Some(wishes.clone())),
+        }
+    }
+}
+
 impl Recipe {
     /// Labels of the network's batch: N samples, or 2N with guidance.
     pub(super) fn labels(&self, model: &Model) -> Result<Labels, SessionError> {
         let refuse = |message: String| Err(SessionError::Recipe(message));
-        let batch = self.batch;
-        if !self.guidance_scale.is_finite() {
-            return refuse(format!("guidance_scale is {}; give a number such as 2", self.guidance_scale));
+        let (batch, scale) = (self.batch, self.guidance_scale);
+        if !scale.is_finite() {
+            return refuse(format!("guidance_scale is {scale}; give a number such as 2"));
         }
-        let classes = match (&model.unet.config.class_embedding, &self.condition) {
-            (None, Condition::Free) => return Ok(Labels { all: None, guided: false }),
-            (None, Condition::Classes(_)) => {
-                return refuse("this model has no classes; leave the class out".into());
+        let wishes = self.condition.wishes(model)?;
+        let things = match (&model.unet.config.class_embedding, &model.attributes) {
+            (None, _) => return Ok(Labels { all: None, guided: false }),
+            (Some(_), Some(attributes)) => attributes.list().len(),
+            (Some(_), None) => 1,
+        };
+        let has_null = model.attributes.is_some() || model.facts.null_label.is_some();
+        let free = vec![vec![None; things]; batch];
+        let (wishes, guided) = match wishes {
+            Some(wishes) if wishes.len() != batch => {
+                return refuse(format!("{} wishes for {batch} samples; give one each", wishes.len()));
             }
-            (Some(ClassEmbedding::Identity), _) => {
+            Some(wishes) if scale == 1.0 => (wishes, false),
+            Some(_) if !has_null => {
                 return refuse(
-                    "this model is conditioned by vectors, and its folder has no table of them; \
-                     use the `unet` command with class_labels"
+                    "guidance needs a null label, and this model's reverie.json names none; \
+                     use guidance_scale 1"
                         .into(),
                 );
             }
-            (Some(_), Condition::Free) => None,
-            (Some(_), Condition::Classes(classes)) => Some(classes),
+            Some(wishes) if scale != 0.0 && wishes != free => ([wishes, free].concat(), true),
+            _ => (free, false),
         };
-        let null = model.facts.null_label.map(|label| vec![label as u32; batch]);
-        let numbers = match (classes, null) {
-            (Some(classes), _) if classes.len() != batch => {
-                return refuse(format!("{} classes for {batch} samples; give one each", classes.len()));
-            }
-            (None, None) => {
-                return refuse("this model has no null label: give a class".into());
-            }
-            (Some(classes), null) => match (self.guidance_scale, null) {
-                (1.0, _) => (classes.clone(), false),
-                (_, None) => {
-                    return refuse(
-                        "guidance needs a null label, and this model's reverie.json names none; \
-                         use guidance_scale 1"
-                            .into(),
-                    );
-                }
-                (0.0, Some(null)) => (null, false),
-                (_, Some(null)) => ([classes.clone(), null].concat(), true),
-            },
-            (None, Some(null)) => (null, false),
-        };
-        let (numbers, guided) = numbers;
-        let all = match model.unet.config.class_embedding {
-            Some(ClassEmbedding::Timestep) => ClassLabels::Times(numbers.iter().map(|n| *n as f32).collect()),
-            _ => ClassLabels::Numbers(numbers),
-        };
-        Ok(Labels { all: Some(all), guided })
+        Ok(Labels { all: Some(class_labels(model, &wishes)?), guided })
+    }
+}
+
+/// What the network calls these wishes.
+fn class_labels(model: &Model, wishes: &[Wish]) -> Result<ClassLabels, SessionError> {
+    let refuse = |message: &str| Err(SessionError::Recipe(message.into()));
+    if let Some(attributes) = &model.attributes {
+        let labels = wishes.iter().map(|wish| attributes.label(wish).map_err(SessionError::Recipe));
+        return Ok(ClassLabels::Embeddings(labels.collect::<Result<Vec<_>, _>>()?.concat()));
+    }
+    if model.unet.config.class_embedding == Some(ClassEmbedding::Identity) {
+        return refuse(
+            "this model is conditioned by vectors, and its folder has no attributes.json that says \
+             what they mean; use the `unet` command with class_labels",
+        );
+    }
+    let null = model.facts.null_label.map(|label| label as u32);
+    let numbers: Option<Vec<u32>> = wishes.iter().flatten().map(|class| class.or(null)).collect();
+    match (numbers, model.unet.config.class_embedding) {
+        (None, _) => refuse("this model has no null label: give a class"),
+        (Some(numbers), Some(ClassEmbedding::Timestep)) => {
+            Ok(ClassLabels::Times(numbers.iter().map(|n| *n as f32).collect()))
+        }
+        (Some(numbers), _) => Ok(ClassLabels::Numbers(numbers)),
     }
 }

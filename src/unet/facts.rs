@@ -20,7 +20,9 @@ pub struct Facts {
     pub value_range: Option<[f32; 2]>,
     pub content: Content,
     pub licence: Option<String>,
+    /// One sentence; who drew the training data is in `artists`.
     pub credits: Option<String>,
+    pub artists: Vec<String>,
 }
 
 /// Where in a sample the picture is.
@@ -101,13 +103,14 @@ mod tests {
         assert_eq!(parse(r#"{ "images_seen": 7 }"#), Ok(Facts::default()));
         let json = r#"{
             "name": "digits", "class_names": ["zero", "one"], "null_label": 2,
-            "value_range": [-1, 1], "content": { "pad": 2 }, "licence": "MIT"
+            "value_range": [-1, 1], "content": { "pad": 2 }, "licence": "MIT", "artists": ["A", "B"]
         }"#;
         let facts = parse(json).unwrap();
         assert_eq!(facts.name.as_deref(), Some("digits"));
         assert_eq!(facts.null_label, Some(2));
         assert_eq!(facts.value_range, Some([-1.0, 1.0]));
         assert_eq!(facts.content.pad, 2);
+        assert_eq!(facts.artists, ["A", "B"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::attributes::{Attributes, AttributesError};
 use super::config::{ConfigError, UNetConfig};
 use super::facts::{Facts, FactsError};
 use super::weights::{Weights, WeightsError};
@@ -89,6 +90,8 @@ pub struct ModelFolder {
     /// The text of `scheduler_config.json`, if there is one.
     pub scheduler: Option<String>,
     pub facts: Facts,
+    /// What an identity network's labels mean, if the folder says so.
+    pub attributes: Option<Attributes>,
 }
 
 /// Why a folder is not a model that can be run.
@@ -121,6 +124,8 @@ pub enum FolderError {
     #[error("reverie.json: {0}")]
     Facts(FactsError),
     #[error(transparent)]
+    Attributes(#[from] AttributesError),
+    #[error(transparent)]
     Weights(#[from] WeightsError),
 }
 
@@ -146,7 +151,8 @@ impl ModelFolder {
             None => Facts::default(),
         };
         let scheduler = text(files, &format!("{scheduler}scheduler_config.json"))?;
-        Ok(Self { config, weights: weights(files, unet)?, scheduler, facts })
+        let attributes = attributes(files, &config)?;
+        Ok(Self { config, weights: weights(files, unet)?, scheduler, facts, attributes })
     }
 }
 
@@ -154,6 +160,19 @@ fn text(files: &dyn Files, path: &str) -> Result<Option<String>, FolderError> {
     let bytes = files.read(path, MAX_JSON)?;
     let text = bytes.map(String::from_utf8).transpose();
     text.map_err(|_| FolderError::NotText { file: path.into() })
+}
+
+fn attributes(files: &dyn Files, config: &UNetConfig) -> Result<Option<Attributes>, FolderError> {
+    let (json, tables) = ("attributes.json", "attributes.safetensors");
+    match (text(files, json)?, files.read(tables, MAX_WEIGHTS)?) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(AttributesError::Half { found: json, missing: tables }.into()),
+        (None, Some(_)) => Err(AttributesError::Half { found: tables, missing: json }.into()),
+        (Some(text), Some(bytes)) => {
+            let tables = Weights::parse(bytes, tables)?;
+            Ok(Some(Attributes::parse(&text, tables, config)?))
+        }
+    }
 }
 
 fn weights(files: &dyn Files, unet: &str) -> Result<Weights, FolderError> {

@@ -1,5 +1,6 @@
 //! The U-Net: a diffusers model folder → graph → plan → dispatches.
 
+pub mod attributes;
 pub mod build;
 pub mod config;
 pub mod facts;

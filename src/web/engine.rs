@@ -104,7 +104,11 @@ impl Engine {
         let model = Model::load(&mut state.machine, &folder).map_err(|e| error::of_session(&e))?;
         let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
         let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
-        state.loaded = Some(Loaded { model, forward, run: None });
+        let loaded = Loaded { model, forward, run: None };
+        if let Some(screen) = state.screens.forward.as_mut() {
+            screen.resize(loaded.grid(1));
+        }
+        state.loaded = Some(loaded);
         to_js(&facts)
     }
 
@@ -186,7 +190,7 @@ impl Engine {
     pub async fn self_test(&self, golden: Vec<u8>) -> Result<JsValue, JsValue> {
         let session = |e: UNetError| error::of_session(&e.into());
         let golden = Golden::parse(&golden)?;
-        let (output, instance) = {
+        let (output, instance, channels) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let unet = &state.loaded.as_ref().ok_or_else(no_run)?.model.unet;
@@ -201,13 +205,14 @@ impl Engine {
             )
             .map_err(session)?;
             let words = unet.output_words(&instance);
-            (state.machine.request(instance.output, 0, words), instance)
+            (state.machine.request(instance.output, 0, words), instance, unet.config.out_channels)
         };
         let words = output.await.map_err(|e| error::of_machine(&e))?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let unet = &state.loaded.as_ref().ok_or_else(no_run)?.model.unet;
-        let values = unet.output_values(&instance, &words);
+        // Another model may have been loaded meanwhile.
+        let values = to_nchw(&words, channels, instance.height * instance.width);
         unet.release(&mut state.machine, instance);
         let relative = relative_error(&values, &golden.output);
         let differences = values.iter().zip(&golden.output).map(|(a, b)| (a - b).abs());

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::diffusion::samplers::{SamplerEntry, StepFacts};
 use crate::diffusion::schedule::sigma;
-use crate::session::{Condition, Model, SessionError};
+use crate::session::{Condition, Model, SessionError, Wish};
+use crate::unet::attributes::Attribute;
 
 #[derive(Serialize)]
 pub struct DeviceFacts {
@@ -26,6 +27,12 @@ pub struct ModelFacts {
     pub width: usize,
     pub class_names: Option<Vec<String>>,
     pub null_label: Option<usize>,
+    /// Empty where the model has classes, or nothing to ask for.
+    pub attributes: Vec<Attribute>,
+    pub description: Option<String>,
+    pub licence: Option<String>,
+    pub credits: Option<String>,
+    pub artists: Vec<String>,
     pub num_train_timesteps: usize,
     pub defaults: Defaults,
     pub pad: usize,
@@ -44,6 +51,8 @@ pub struct Recipe {
     pub seed: f64,
     pub batch: usize,
     pub class_label: ClassLabel,
+    /// The number of a value of each of the model's attributes, or null where it is free.
+    pub attributes: Option<Wish>,
     pub guidance_scale: f32,
     pub eta: f32,
 }
@@ -118,6 +127,11 @@ pub fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
         width,
         class_names: model.facts.class_names.clone(),
         null_label: model.facts.null_label,
+        attributes: model.attributes.as_ref().map_or(Vec::new(), |attributes| attributes.list().to_vec()),
+        description: model.facts.description.clone(),
+        licence: model.facts.licence.clone(),
+        credits: model.facts.credits.clone(),
+        artists: model.facts.artists.clone(),
         num_train_timesteps: model.scheduler.num_train_timesteps,
         defaults: Defaults { sampler: SamplerEntry::of_config(&model.scheduler)?.name, steps: 50 },
         pad: model.facts.content.pad,
@@ -126,6 +140,9 @@ pub fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
 
 /// The wish of a recipe for each sample.
 pub fn condition(wish: &Recipe, model: &Model) -> Condition {
+    if let Some(values) = &wish.attributes {
+        return Condition::Attributes(vec![values.clone(); wish.batch]);
+    }
     let names = model.facts.class_names.as_ref().map_or(0, Vec::len);
     match wish.class_label {
         ClassLabel::Free => Condition::Free,

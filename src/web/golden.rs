@@ -1,5 +1,6 @@
 //! `golden.safetensors`: an input, and what PyTorch makes of it.
 
+use safetensors::Dtype;
 use wasm_bindgen::JsValue;
 
 use super::error;
@@ -33,7 +34,9 @@ impl Golden {
             )
         };
         let shape = tensor("sample")?.shape().try_into().map_err(|_| bad(&"sample is not [N, C, H, W]"))?;
-        let labels = match file.tensor("class_labels") {
+        // Classes are numbers; where attributes add up to a label, it is a vector.
+        let labels = match file.tensor("class_labels").map(|labels| labels.dtype()) {
+            Ok(Dtype::F32) => Some(ClassLabels::Embeddings(floats("class_labels")?)),
             Ok(_) => {
                 Some(ClassLabels::Numbers(integers("class_labels")?.iter().map(|n| *n as u32).collect()))
             }

@@ -18,6 +18,9 @@ pub fn tensor(file: &SafeTensors, name: &str) -> Option<(Vec<usize>, Vec<f32>)> 
         Dtype::I64 => {
             data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f32).collect()
         }
+        Dtype::F16 => {
+            data.chunks_exact(2).map(|b| half::f16::from_le_bytes(b.try_into().unwrap()).to_f32()).collect()
+        }
         other => panic!("{name} is {other:?}"),
     };
     Some((view.shape().to_vec(), values))
