@@ -22,6 +22,9 @@ def main() -> None:
     )
     command.add_argument("--images", type=int, help="another budget than the config's")
     command.add_argument("--minutes", type=float, default=math.inf, help="a budget of wall time")
+    command.add_argument(
+        "--checkpoint-seconds", type=float, default=90, help="the most that a kill can lose"
+    )
     command.set_defaults(run_command=run_train)
 
     command = commands.add_parser("export", help="write a checkpoint as a diffusers folder")
@@ -31,22 +34,33 @@ def main() -> None:
     command.add_argument("--out", type=Path, required=True, help="folder to write")
     command.set_defaults(run_command=run_export)
 
-    command = commands.add_parser("evaluate", help="let a classifier judge a model's samples")
+    command = commands.add_parser("evaluate", help="measure an exported model")
     command.add_argument("config", type=Path)
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
-    command.add_argument("--model", type=Path, help="exported folder, sampled with diffusers")
-    command.add_argument(
-        "--from", type=Path, nargs="+", dest="files", help="samples made elsewhere"
-    )
-    command.add_argument("--class", type=int, nargs="+", dest="classes", help="one for each file")
+    command.add_argument("--model", type=Path, required=True, help="the exported folder")
     command.add_argument("--classifier", type=Path, required=True, help="its file, made if missing")
-    command.add_argument("--per-class", type=int, default=100)
-    command.add_argument("--steps", type=int, default=50)
-    command.add_argument("--guidance-scale", type=float, default=2.0)
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--json", type=Path, help="file for the figures")
-    command.add_argument("--grid", type=Path, help="file for a picture of some samples")
+    command.add_argument("--out", type=Path, help="folder of figures and pictures; the model's own")
+    command.add_argument("--samples", type=int, default=2000, help="unguided ones")
+    command.add_argument("--guided", type=int, default=1000, help="guided ones")
+    command.add_argument("--wished", type=int, default=100, help="for each three wishes")
+    command.add_argument("--bound", type=int, default=200, help="images for the bound")
+    command.add_argument("--steps", type=int, default=50, help="of DDIM")
+    command.add_argument("--bf16", action="store_true", help="sample in bf16, twice as fast")
     command.set_defaults(run_command=run_evaluate)
+
+    command = commands.add_parser("judge", help="let the classifier judge samples of the engine")
+    command.add_argument("config", type=Path)
+    command.add_argument("files", type=Path, nargs="+", help="what `reverie sample` wrote")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--classifier", type=Path, required=True, help="its file, made if missing")
+    command.add_argument("--class", type=int, nargs="+", dest="classes", help="one for each file")
+    command.set_defaults(run_command=run_judge)
+
+    command = commands.add_parser("card", help="write a model's README.md from its figures")
+    command.add_argument("config", type=Path)
+    command.add_argument("--model", type=Path, required=True, help="an evaluated folder")
+    command.add_argument("--machine", required=True, help="what trained it")
+    command.set_defaults(run_command=run_card)
 
     command = commands.add_parser("fixtures", help="write what the engine is tested against")
     command.add_argument("--out", type=Path, required=True, help="folder to write")
@@ -56,7 +70,11 @@ def main() -> None:
     command.set_defaults(run_command=run_fixtures)
 
     arguments = parser.parse_args()
-    arguments.run_command(arguments)
+    try:
+        arguments.run_command(arguments)
+    except (ValueError, OSError) as error:
+        # Ours say what to do; a traceback would hide it.
+        raise SystemExit(f"reverie_train: {error}") from None
 
 
 def run_train(arguments: argparse.Namespace) -> None:
@@ -66,7 +84,13 @@ def run_train(arguments: argparse.Namespace) -> None:
     if arguments.images:
         config = replace(config, training=replace(config.training, images=arguments.images))
     data = load_dataset(config.data, arguments.data)
-    train(config, data, arguments.run, minutes=arguments.minutes)
+    train(
+        config,
+        data,
+        arguments.run,
+        minutes=arguments.minutes,
+        checkpoint_seconds=arguments.checkpoint_seconds,
+    )
 
 
 def run_export(arguments: argparse.Namespace) -> None:
@@ -79,40 +103,46 @@ def run_export(arguments: argparse.Namespace) -> None:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from . import evaluate
-    from .classifier import load_or_train
+    from .data.lpc import Wardrobe
+    from .evaluation import Evaluation, Size, load_or_train
 
-    if (arguments.model is None) == (arguments.files is None):
-        raise SystemExit("evaluate: give either --model or --from")
     config = load_config(arguments.config)
     train = load_dataset(config.data, arguments.data)
     test = load_dataset(config.data, arguments.data, split="test")
-    classifier, accuracy = load_or_train(arguments.classifier, train, test)
-    recipe = {}
-    if arguments.model:
-        recipe = {
-            "sampler": "ddim",
-            "steps": arguments.steps,
-            "guidance_scale": arguments.guidance_scale,
-            "seed": arguments.seed,
-        }
-        samples, labels = evaluate.generate(
-            arguments.model,
-            config.null_label,
-            arguments.per_class,
-            arguments.steps,
-            arguments.guidance_scale,
-            arguments.seed,
-        )
-    else:
-        samples, labels = evaluate.read_samples(arguments.files, arguments.classes)
-    figures = recipe | {"classifier_accuracy": accuracy}
-    figures |= evaluate.judge(classifier, samples, labels)
-    print(json.dumps(figures, indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    if arguments.grid:
-        evaluate.save_grid(samples, labels, arguments.grid)
+    classifier = load_or_train(arguments.classifier, train, config.data.pad)
+    size = Size(
+        arguments.samples, arguments.guided, arguments.wished, arguments.bound, arguments.steps
+    )
+    out = arguments.out or arguments.model
+    out.mkdir(parents=True, exist_ok=True)
+    wardrobe = Wardrobe.open(arguments.data / "LPC") if config.data.dataset == "lpc" else None
+    evaluation = Evaluation(arguments.model, train, test, classifier, size, arguments.bf16)
+    figures = evaluation.run(out, wardrobe)
+    text = json.dumps(figures, indent=2)
+    print(text)
+    (out / "evaluation.json").write_text(text + "\n")
+
+
+def run_judge(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from .evaluation import judge, load_or_train, read_samples
+    from .evaluation.agreement import agreement
+
+    config = load_config(arguments.config)
+    train = load_dataset(config.data, arguments.data)
+    classifier = load_or_train(arguments.classifier, train, config.data.pad)
+    samples, labels = read_samples(arguments.files, train.attributes, arguments.classes)
+    seen = judge(classifier, samples).labels
+    # Which of a sample's attributes are visible is not known here: all that were given count.
+    everything = torch.ones_like(labels, dtype=torch.bool)
+    print(json.dumps(agreement(seen, labels, everything, train.attributes), indent=2))
+
+
+def run_card(arguments: argparse.Namespace) -> None:
+    from .card import write_card
+
+    write_card(load_config(arguments.config), arguments.model, arguments.machine)
 
 
 def run_fixtures(arguments: argparse.Namespace) -> None:

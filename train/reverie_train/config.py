@@ -1,7 +1,7 @@
 """The declarative description of a model: one TOML file in `configs/`."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ from typing import Any
 class DataConfig:
     dataset: str
     pad: int = 0
+    # How many pictures are composed, where a set is composed at all.
+    train_images: int = 0
+    test_images: int = 0
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,9 @@ class TrainingConfig:
     final_learning_rate: float
     warmup_images: int = 0
     weight_decay: float = 0.0
+    # Shares of the samples whose labels are all dropped, and of those that keep a random subset.
     label_dropout: float = 0.15
+    subset_share: float = 0.0
     # Min-SNR-gamma weighting of the loss (Hang et al. 2023, section 3.4); None: plain MSE.
     min_snr_gamma: float | None = None
     ema_decay: float = 0.9995
@@ -29,8 +34,11 @@ class TrainingConfig:
     mixed_precision: str = "no"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_dropout < 1:
-            raise ValueError(f"label_dropout must be in [0, 1), not {self.label_dropout}")
+        if not 0 <= self.label_dropout <= 1 - self.subset_share <= 1:
+            raise ValueError(
+                f"label_dropout {self.label_dropout} and subset_share {self.subset_share} are "
+                "shares of the samples: neither below 0, and not above 1 together"
+            )
         if self.images < self.batch_size:
             raise ValueError(f"a budget of {self.images} images is less than one batch")
 
@@ -44,10 +52,14 @@ class Config:
     scheduler: dict[str, Any]
     training: TrainingConfig
 
-    @property
-    def null_label(self) -> int:
-        """The class label that stands for "no class": the last row of the class embedding."""
-        return self.unet["num_class_embeds"] - 1
+    def recipe(self) -> dict[str, Any]:
+        """What a checkpoint depends on: another budget may continue it, another network not."""
+        return {
+            "name": self.name,
+            "data": asdict(self.data),
+            "unet": self.unet,
+            "scheduler": self.scheduler,
+        }
 
 
 def load_config(path: Path) -> Config:

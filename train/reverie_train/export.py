@@ -1,53 +1,92 @@
 """Checkpoint to diffusers pipeline folder: averaged weights in f16, facts, and a golden test."""
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
-from diffusers import DDPMPipeline, UNet2DModel
+from diffusers import DDPMPipeline
 from safetensors.torch import save_file
 
+from .checkpoint import load_checkpoint
+from .condition import Denoiser, save_attributes
 from .config import Config
 from .data import Dataset
-from .network import build_scheduler, build_unet, gflop_per_pass, parameter_count
+from .network import build_denoiser, build_scheduler, gflop_per_pass, parameter_count
 
 
 def export(config: Config, data: Dataset, checkpoint: Path, folder: Path) -> dict:
-    """Writes the model of `checkpoint` to `folder`; returns what `reverie.json` says of it."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    unet = build_unet(config)
-    for parameter, average in zip(unet.parameters(), state["ema"]["shadow_params"], strict=True):
-        parameter.data.copy_(average)
-    unet = unet.eval().requires_grad_(False).half()
-    folder.mkdir(parents=True, exist_ok=True)
-    DDPMPipeline(unet=unet, scheduler=build_scheduler(config)).save_pretrained(folder)
-    unet = unet.float()
+    """Writes the model of `checkpoint` to `folder`; returns what `reverie.json` says of it.
+
+    It is written whole beside `folder` first: an export that is cut off leaves the last one intact.
+    What else lies in the folder, its card and figures, goes: they speak of other weights.
+    """
+    state = load_checkpoint(checkpoint, config)
+    denoiser = build_denoiser(config, data.attributes)
+    averages = state["ema"]["shadow_params"]
+    for parameter, average in zip(denoiser.parameters(), averages, strict=True):
+        parameter.data.copy_(average.half())  # the values that will be read back
+    denoiser = denoiser.eval().requires_grad_(False)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        facts = _write(config, data, denoiser, state["progress"], partial)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OSError(f"{folder} could not be written ({error}); the last one is intact") from error
+    _replace(folder, partial)
+    return facts
+
+
+def _write(config: Config, data: Dataset, denoiser: Denoiser, progress: dict, folder: Path) -> dict:
+    folder.mkdir(parents=True)
     facts = {
         "name": config.name,
         "description": config.description,
-        "class_names": data.class_names,
-        "null_label": config.null_label,
         "value_range": [-1, 1],
         "content": {"pad": config.data.pad},
         "licence": data.licence,
         "credits": data.credits,
-        "images_seen": state["progress"]["images"],
-        "parameters": parameter_count(unet),
-        "gflop": round(gflop_per_pass(unet), 4),
+        "artists": data.artists,
+        "images_seen": progress["images"],
+        "training_minutes": round(progress["seconds"] / 60, 1),
+        "parameters": parameter_count(denoiser),
+        "gflop": round(gflop_per_pass(denoiser), 4),
     }
-    (folder / "reverie.json").write_text(json.dumps(facts, indent=2) + "\n")
-    save_file(golden(unet, config.training.seed), folder / "golden.safetensors")
+    if denoiser.condition.summed:
+        save_attributes(denoiser.condition, folder)
+    else:
+        classes = data.attributes[0]
+        facts |= {"class_names": classes.values, "null_label": classes.null}
+    (folder / "reverie.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    save_file(golden(denoiser, config.training.seed), folder / "golden.safetensors")
+    pipeline = DDPMPipeline(unet=denoiser.unet.half(), scheduler=build_scheduler(config))
+    pipeline.save_pretrained(folder)
     return facts
 
 
+def _replace(folder: Path, partial: Path) -> None:
+    last = folder.with_name(folder.name + ".last")
+    shutil.rmtree(last, ignore_errors=True)
+    if folder.exists():
+        folder.rename(last)
+    partial.rename(folder)
+    shutil.rmtree(last, ignore_errors=True)
+
+
 @torch.no_grad()
-def golden(unet: UNet2DModel, seed: int) -> dict[str, torch.Tensor]:
-    """An input and PyTorch's f32 output, for the engine's test of itself on any device."""
+def golden(denoiser: Denoiser, seed: int) -> dict[str, torch.Tensor]:
+    """An input and PyTorch's f32 output, for the engine's test of itself on any device.
+
+    The first of the two samples asks for something, the second for nothing.
+    """
     generator = torch.Generator().manual_seed(seed)
-    size, labels = unet.config.sample_size, unet.config.num_class_embeds
+    config = denoiser.unet.config
+    shape = (2, config.in_channels, config.sample_size, config.sample_size)
+    labels = torch.stack([denoiser.null // 3, denoiser.null])
     tensors = {
-        "sample": torch.randn(2, unet.config.in_channels, size, size, generator=generator),
+        "sample": torch.randn(shape, generator=generator),
         "timestep": torch.tensor([700, 20]),
-        "class_labels": torch.tensor([3, labels - 1]),
+        "class_labels": denoiser.condition(labels),
     }
-    return tensors | {"output": unet(**tensors).sample.contiguous()}
+    return tensors | {"output": denoiser.unet(**tensors).sample.contiguous()}

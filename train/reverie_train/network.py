@@ -4,28 +4,28 @@ import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from torch.utils.flop_counter import FlopCounterMode
 
+from .condition import Denoiser
 from .config import Config
+from .data import Attribute
 
 
-def build_unet(config: Config) -> UNet2DModel:
-    return UNet2DModel(**config.unet)
+def build_denoiser(config: Config, attributes: list[Attribute]) -> Denoiser:
+    return Denoiser(UNet2DModel(**config.unet), attributes)
 
 
 def build_scheduler(config: Config) -> DDPMScheduler:
     return DDPMScheduler(**config.scheduler)
 
 
-def parameter_count(unet: UNet2DModel) -> int:
-    return sum(parameter.numel() for parameter in unet.parameters())
+def parameter_count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 @torch.no_grad()
-def gflop_per_pass(unet: UNet2DModel) -> float:
+def gflop_per_pass(denoiser: Denoiser) -> float:
     """Convolutions and matrix products of one sample's pass, multiply and add counted as two."""
-    size = unet.config.sample_size
-    device = next(unet.parameters()).device
-    sample = torch.zeros(1, unet.config.in_channels, size, size, device=device)
-    label = torch.zeros(1, dtype=torch.long, device=device)
+    config = denoiser.unet.config
+    sample = torch.zeros(1, config.in_channels, config.sample_size, config.sample_size)
     with FlopCounterMode(display=False) as counter:
-        unet(sample, 0, class_labels=label)
+        denoiser(sample.to(denoiser.null.device), 0, denoiser.null[None])
     return counter.get_total_flops() / 1e9

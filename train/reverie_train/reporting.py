@@ -18,7 +18,6 @@ from .sampling import guided, sample_ddim
 if TYPE_CHECKING:
     from .training import Trainer
 
-SAMPLES_PER_CLASS = 4
 SAMPLING_STEPS = 20
 GUIDANCE_SCALE = 2.0
 
@@ -55,7 +54,7 @@ class Reporter:
         self._restart()
 
     def draw(self) -> None:
-        """Writes `loss.png` and `samples.png`, a row for each class, of the averaged weights."""
+        """Writes `loss.png` and `samples.png` of the averaged weights."""
         self._draw_losses()
         self._draw_samples()
         self.since = time.monotonic()
@@ -73,16 +72,22 @@ class Reporter:
         figure.savefig(self.run / "loss.png", dpi=120)
 
     def _draw_samples(self) -> None:
-        unet, ema = self.trainer.bare_unet, self.trainer.ema
-        classes = len(self.data.class_names)
-        labels = torch.arange(classes).repeat_interleave(SAMPLES_PER_CLASS)
-        labels = labels.to(self.trainer.accelerator.device)
+        denoiser, ema = self.trainer.denoiser, self.trainer.ema
+        device = self.trainer.accelerator.device
+        labels = sample_labels(self.data).to(device)
         shape = (len(labels), *self.data.images.shape[1:])
-        noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(labels.device)
-        ema.store(unet.parameters())
-        ema.copy_to(unet.parameters())
-        predict = guided(unet, labels, self.config.null_label, GUIDANCE_SCALE)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
+        ema.store(denoiser.parameters())
+        ema.copy_to(denoiser.parameters())
         scheduler = DDIMScheduler.from_config(self.trainer.scheduler.config)
+        predict = guided(denoiser, labels, GUIDANCE_SCALE)
         samples = sample_ddim(predict, scheduler, noise, SAMPLING_STEPS)
-        ema.restore(unet.parameters())
-        save_image(samples / 2 + 0.5, self.run / "samples.png", nrow=2 * SAMPLES_PER_CLASS)
+        ema.restore(denoiser.parameters())
+        save_image(samples / 2 + 0.5, self.run / "samples.png", nrow=8)
+
+
+def sample_labels(data: Dataset) -> torch.Tensor:
+    """Labels for a grid: each class four times, or those of the first forty of the set."""
+    if len(data.attributes) > 1:
+        return data.labels[:40]
+    return torch.arange(data.attributes[0].null).repeat_interleave(4).unsqueeze(1)

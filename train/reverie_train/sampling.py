@@ -3,19 +3,21 @@
 from collections.abc import Callable
 
 import torch
-from diffusers import DDIMScheduler, UNet2DModel
+from diffusers import DDIMScheduler
 
-Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+from .condition import Denoiser
+
+Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def guided(
-    unet: UNet2DModel, labels: torch.Tensor, null_label: int, guidance_scale: float
-) -> Denoiser:
+def guided(denoiser: Denoiser, labels: torch.Tensor, guidance_scale: float) -> Predict:
     """The prediction u + s (c - u) (Ho & Salimans 2022), both branches in one batch."""
-    both = torch.cat([torch.full_like(labels, null_label), labels])
+    if guidance_scale == 1:
+        return lambda sample, timestep: denoiser(sample, timestep, labels).float()
+    both = torch.cat([denoiser.null.expand_as(labels), labels])
 
     def predict(sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        uncond, cond = unet(torch.cat([sample, sample]), timestep, both).sample.float().chunk(2)
+        uncond, cond = denoiser(torch.cat([sample, sample]), timestep, both).float().chunk(2)
         return uncond + guidance_scale * (cond - uncond)
 
     return predict
@@ -23,7 +25,7 @@ def guided(
 
 @torch.no_grad()
 def sample_ddim(
-    predict: Denoiser, scheduler: DDIMScheduler, noise: torch.Tensor, steps: int
+    predict: Predict, scheduler: DDIMScheduler, noise: torch.Tensor, steps: int
 ) -> torch.Tensor:
     """Runs deterministic DDIM (eta 0) from `noise` [N, C, H, W]; returns x0 in [-1, 1]."""
     scheduler.set_timesteps(steps, device=noise.device)

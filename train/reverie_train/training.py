@@ -14,9 +14,11 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch.nn import functional as F
 
+from .checkpoint import load_checkpoint, save_checkpoint
+from .condition import Denoiser
 from .config import Config
 from .data import Dataset, Shuffle
-from .network import build_scheduler, build_unet
+from .network import build_denoiser, build_scheduler
 from .reporting import Reporter
 
 
@@ -34,21 +36,20 @@ class Trainer:
     ) -> None:
         """`minutes` is a second budget, of wall time: whichever is nearer its end anneals."""
         self.config, self.accelerator, self.minutes = config, accelerator, minutes
-        self.images = data.images.to(accelerator.device)
-        self.labels = data.labels.to(accelerator.device)
-        self.shuffle = Shuffle(len(self.images), config.training.seed)
+        self.data = data
+        self.shuffle = Shuffle(len(data), config.training.seed)
         torch.manual_seed(config.training.seed)
         self.scheduler = build_scheduler(config)
-        unet = build_unet(config).to(memory_format=torch.channels_last)
+        model = build_denoiser(config, data.attributes).to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
-            unet.parameters(),
+            model.parameters(),
             lr=config.training.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=config.training.weight_decay,
         )
-        self.unet, self.optimizer = accelerator.prepare(unet, optimizer)
+        self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.ema = EMAModel(
-            self.bare_unet.parameters(),
+            self.denoiser.parameters(),
             decay=config.training.ema_decay,
             use_ema_warmup=True,
             power=3 / 4,
@@ -58,8 +59,8 @@ class Trainer:
         self.progress = Progress()
 
     @property
-    def bare_unet(self) -> torch.nn.Module:
-        return self.accelerator.unwrap_model(self.unet)
+    def denoiser(self) -> Denoiser:
+        return self.accelerator.unwrap_model(self.model)
 
     @property
     def fraction(self) -> float:
@@ -80,7 +81,8 @@ class Trainer:
         size, ranks = self.config.training.batch_size, self.accelerator.num_processes
         first = (self.progress.step * ranks + self.accelerator.process_index) * size
         indices = torch.tensor([self.shuffle[first + offset] for offset in range(size)])
-        return self.images[indices], self.labels[indices]
+        device = self.accelerator.device
+        return self.data.pixels(indices).to(device), self.data.labels[indices].to(device)
 
     def step(self) -> torch.Tensor:
         """One optimiser step; returns the loss, still on the device."""
@@ -93,12 +95,11 @@ class Trainer:
         )
         noise = torch.randn(clean.shape, generator=generator).to(device)
         timestep = self._timesteps(len(clean), generator).to(device)
-        dropped = torch.rand(len(clean), generator=generator).to(device) < config.label_dropout
-        labels = labels.masked_fill(dropped, self.config.null_label)
+        labels = self.denoiser.condition.drop(labels, config, generator)
 
         noisy = self.scheduler.add_noise(clean, noise, timestep)
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        output = self.unet(noisy, timestep, class_labels=labels).sample
+        output = self.model(noisy, timestep, labels)
         error = F.mse_loss(output.float(), self._target(clean, noise, timestep), reduction="none")
         loss = (error.mean(dim=(1, 2, 3)) * self._weight(timestep)).mean()
 
@@ -106,9 +107,9 @@ class Trainer:
             group["lr"] = self.learning_rate()
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.unet.parameters(), config.max_grad_norm)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
         self.optimizer.step()
-        self.ema.step(self.bare_unet.parameters())
+        self.ema.step(self.denoiser.parameters())
         self.progress.step += 1
         self.progress.images += len(clean) * self.accelerator.num_processes
         # The mean over processes, so that all of them end at the same step.
@@ -154,20 +155,20 @@ class Trainer:
                 return weight
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint whole or not at all."""
-        state = {
-            "unet": self.bare_unet.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "progress": asdict(self.progress),
-        }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        save_checkpoint(
+            path,
+            {
+                "recipe": self.config.recipe(),
+                "model": self.denoiser.state_dict(),
+                "ema": self.ema.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "progress": asdict(self.progress),
+            },
+        )
 
     def load(self, path: Path) -> None:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        self.bare_unet.load_state_dict(state["unet"])
+        state = load_checkpoint(path, self.config)
+        self.denoiser.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
         self.ema.to(self.accelerator.device)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -181,7 +182,7 @@ def train(
     *,
     minutes: float = math.inf,
     log_seconds: float = 20,
-    checkpoint_seconds: float = 300,
+    checkpoint_seconds: float = 90,
     draw_seconds: float = 1200,
 ) -> None:
     """Trains to the end of the budget, resuming from `run/checkpoint.pt` when there is one."""

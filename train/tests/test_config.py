@@ -2,16 +2,32 @@ import pytest
 from conftest import CONFIGS
 
 from reverie_train.config import load_config
-from reverie_train.network import build_scheduler, build_unet, gflop_per_pass, parameter_count
+from reverie_train.data import Attribute
+from reverie_train.network import build_denoiser, build_scheduler, gflop_per_pass, parameter_count
+
+CLASSES = [Attribute("class", "Class", [str(i) for i in range(10)])]
 
 
-def test_digits_fits_its_budget():
-    config = load_config(CONFIGS / "digits.toml")
-    unet = build_unet(config)
-    assert config.null_label == 10
-    assert parameter_count(unet) <= 1_400_000
-    assert gflop_per_pass(unet) <= 0.6
+@pytest.mark.parametrize(
+    ("name", "attributes", "parameters", "gflop"),
+    [
+        ("digits", CLASSES, 1_400_000, 0.6),
+        ("fashion", CLASSES, 1_400_000, 0.6),
+        ("portraits", [Attribute("body", "Body", ["male", "female"])], 4_000_000, 1.3),
+    ],
+)
+def test_a_model_fits_its_budget(name, attributes, parameters, gflop):
+    config = load_config(CONFIGS / f"{name}.toml")
+    denoiser = build_denoiser(config, attributes)
+    assert parameter_count(denoiser) <= parameters
+    assert gflop_per_pass(denoiser) <= gflop
     assert build_scheduler(config).config.prediction_type == "v_prediction"
+
+
+def test_a_network_must_have_the_classes_of_its_data():
+    config = load_config(CONFIGS / "digits.toml")
+    with pytest.raises(ValueError, match="num_class_embeds"):
+        build_denoiser(config, [Attribute("class", "Class", ["one"])])
 
 
 @pytest.mark.parametrize(

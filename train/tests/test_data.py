@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reverie_train.config import DataConfig
-from reverie_train.data import Shuffle, load_dataset
+from reverie_train.data import DataError, Shuffle, load_dataset
 
 
 def idx(*shape: int, values: bytes) -> bytes:
@@ -25,16 +25,30 @@ def root(tmp_path):
 def test_images_are_padded_and_scaled(root):
     data = load_dataset(DataConfig("mnist", pad=2), root)
     assert data.images.shape == (2, 1, 32, 32)
-    assert data.images[0, 0, 2, 2:6].tolist() == [-1, 1, -1, 1]
-    assert (data.images[:, :, :2] == -1).all()
-    assert data.labels.tolist() == [7, 3]
+    assert data.pixels(slice(None))[0, 0, 2, 2:6].tolist() == [-1, 1, -1, 1]
+    assert (data.images[:, :, :2] == 0).all()
+    assert data.labels.tolist() == [[7], [3]]
 
 
-def test_what_is_no_idx_file_is_refused(root):
-    path = root / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
-    path.write_bytes(gzip.compress(b"not idx"))
-    with pytest.raises(ValueError, match=path.name):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: gzip.compress(b"not idx"),
+        lambda content: content[:-9],
+        lambda content: gzip.compress(gzip.decompress(content)[:-1]),
+        lambda content: b"",
+    ],
+)
+def test_a_damaged_idx_file_is_refused(root, spoil):
+    path = root / "MNIST" / "raw" / "train-images-idx3-ubyte.gz"
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DataError, match=path.name):
         load_dataset(DataConfig("mnist"), root)
+
+
+def test_an_unknown_set_is_refused(tmp_path):
+    with pytest.raises(DataError, match="there are mnist, fashion_mnist, lpc"):
+        load_dataset(DataConfig("cifar"), tmp_path)
 
 
 def test_an_epoch_shows_every_index_once():

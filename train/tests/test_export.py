@@ -1,34 +1,27 @@
 import json
 
+import pytest
 import torch
 from accelerate import Accelerator
-from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
+from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file
 
-from reverie_train.evaluate import generate
+from reverie_train.condition import load_denoiser
+from reverie_train.evaluation.samples import Recipe, Sampler
 from reverie_train.export import export
 from reverie_train.training import Trainer
 
 
-def test_an_export_loads_in_diffusers_and_matches_its_golden(config, data, tmp_path):
+def exported(config, data, folder):
     trainer = Trainer(config, data, Accelerator())
     for _ in range(3):
         trainer.step()
-    trainer.save(tmp_path / "checkpoint.pt")
-    folder = tmp_path / "model"
-    export(config, data, tmp_path / "checkpoint.pt", folder)
+    trainer.save(folder / "checkpoint.pt")
+    export(config, data, folder / "checkpoint.pt", folder / "model")
+    return trainer, folder / "model"
 
-    stored = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
-    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    average = dict(
-        zip(
-            (name for name, _ in trainer.bare_unet.named_parameters()),
-            trainer.ema.shadow_params,
-            strict=True,
-        )
-    )
-    assert all(torch.equal(average[name].half(), tensor) for name, tensor in stored.items())
 
+def matches_its_golden(folder):
     unet = UNet2DModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
     golden = load_file(folder / "golden.safetensors")
     expected = golden.pop("output")
@@ -36,15 +29,62 @@ def test_an_export_loads_in_diffusers_and_matches_its_golden(config, data, tmp_p
         output = unet.eval()(**golden).sample
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
 
+
+def test_an_export_loads_in_diffusers_and_matches_its_golden(config, data, tmp_path):
+    trainer, folder = exported(config, data, tmp_path)
+    stored = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    names = (name.removeprefix("unet.") for name, _ in trainer.denoiser.named_parameters())
+    average = dict(zip(names, trainer.ema.shadow_params, strict=True))
+    assert all(torch.equal(average[name].half(), tensor) for name, tensor in stored.items())
+    matches_its_golden(folder)
     for kind in (DDIMScheduler, DDPMScheduler):
         scheduler = kind.from_pretrained(folder, subfolder="scheduler")
         assert scheduler.config.prediction_type == "v_prediction"
+    assert DDPMPipeline.from_pretrained(folder).unet.config.num_class_embeds == 4
 
     facts = json.loads((folder / "reverie.json").read_text())
     assert facts["null_label"] == 3
     assert facts["images_seen"] == 24
     assert facts["class_names"] == ["a", "b", "c"]
+    assert not (folder / "attributes.json").exists()
 
-    samples, labels = generate(folder, 3, per_class=2, steps=2, guidance_scale=2.0, seed=0)
-    assert samples.shape == (6, 1, 8, 8)
-    assert labels.tolist() == [0, 0, 1, 1, 2, 2]
+    labels = torch.tensor([[0], [1], [2]])
+    samples = Sampler(folder, processes=1)(labels, Recipe(steps=2, guidance_scale=2.0, seed=0))
+    assert samples.shape == (3, 1, 8, 8)
+
+
+def test_attributes_travel_beside_the_network(wishing_config, wishing, tmp_path):
+    trainer, folder = exported(wishing_config, wishing, tmp_path)
+    matches_its_golden(folder)
+    tables = load_file(folder / "attributes.safetensors")
+    assert {name: list(table.shape) for name, table in tables.items()} == {
+        "half": [3, 32],
+        "colour": [4, 32],
+    }
+    described = json.loads((folder / "attributes.json").read_text())["attributes"]
+    assert described[0] == {"name": "half", "title": "Half", "values": ["upper", "lower"]}
+    facts = json.loads((folder / "reverie.json").read_text())
+    assert "class_names" not in facts
+    assert facts["artists"] == ["A. Nother"]
+
+    denoiser = load_denoiser(folder)
+    labels = torch.tensor([[1, 3]])
+    expected = (tables["half"][1].float() + tables["colour"][3].float())[None]
+    torch.testing.assert_close(denoiser.condition(labels), expected)
+    shadow = trainer.ema.shadow_params
+    assert sum(torch.equal(tables["half"].float(), p.half().float()) for p in shadow) == 1
+
+
+def test_an_interrupted_export_leaves_the_last_one(config, data, tmp_path, monkeypatch):
+    _, folder = exported(config, data, tmp_path)
+    before = (folder / "golden.safetensors").read_bytes()
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reverie_train.export.save_file", full_disk)
+    with pytest.raises(OSError, match="last one is intact"):
+        export(config, data, tmp_path / "checkpoint.pt", folder)
+    assert (folder / "golden.safetensors").read_bytes() == before
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["checkpoint.pt", "model"]

@@ -4,14 +4,18 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from reverie_train.checkpoint import CheckpointError
 from reverie_train.training import Trainer, train
 
 
 def weights(trainer: Trainer) -> list[torch.Tensor]:
-    return [*trainer.bare_unet.parameters(), *trainer.ema.shadow_params]
+    return [*trainer.denoiser.parameters(), *trainer.ema.shadow_params]
 
 
-def test_a_resumed_run_equals_an_unbroken_one(config, data, tmp_path):
+@pytest.mark.parametrize("kind", ["classes", "wishes"])
+def test_a_resumed_run_equals_an_unbroken_one(kind, request, tmp_path):
+    names = ("config", "data") if kind == "classes" else ("wishing_config", "wishing")
+    config, data = (request.getfixturevalue(name) for name in names)
     unbroken = Trainer(config, data, Accelerator())
     losses = [unbroken.step().item() for _ in range(6)]
 
@@ -40,6 +44,53 @@ def test_a_run_ends_with_its_budget_and_leaves_its_pictures(config, data, tmp_pa
     train(longer, data, tmp_path)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["progress"]["images"] == 64
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(config, data, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    Trainer(config, data, Accelerator()).save(path)
+    other = replace(config, scheduler=config.scheduler | {"beta_schedule": "linear"})
+    with pytest.raises(CheckpointError, match="another recipe: scheduler"):
+        Trainer(other, data, Accelerator()).load(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="move it away"):
+        Trainer(config, data, Accelerator()).load(path)
+    with pytest.raises(CheckpointError, match="missing"):
+        Trainer(config, data, Accelerator()).load(tmp_path / "nothing.pt")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(config, data, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    trainer = Trainer(config, data, Accelerator())
+    trainer.save(path)
+    before = path.read_bytes()
+
+    def full_disk(_, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(CheckpointError, match="last one is intact"):
+        trainer.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_labels_are_dropped_together_and_each_alone(wishing_config, wishing):
+    trainer = Trainer(wishing_config, wishing, Accelerator())
+    condition, config = trainer.denoiser.condition, wishing_config.training
+    labels = torch.zeros(20_000, 2, dtype=torch.long)
+    kept = condition.drop(labels, config, torch.Generator().manual_seed(0)) == 0
+    shares = {
+        "none": (~kept).all(1).float().mean().item(),
+        "half": (kept[:, 0] & ~kept[:, 1]).float().mean().item(),
+        "all": kept.all(1).float().mean().item(),
+    }
+    # A chance drawn evenly drops none, one or both of two equally often.
+    third = config.subset_share / 3
+    expected = {"none": config.label_dropout + third, "half": third / 2}
+    expected["all"] = 1 - config.label_dropout - config.subset_share + third
+    assert shares == pytest.approx(expected, abs=0.01)
 
 
 def test_the_learning_rate_warms_up_and_anneals(config, data):
