@@ -64,6 +64,7 @@ def main() -> None:
 
     command = commands.add_parser("fixtures", help="write what the engine is tested against")
     command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.add_argument("--shipped", type=Path, help="only of the models in this folder")
     command.add_argument("--preset", help="only this network, too large to commit")
     command.add_argument("--random", type=int, metavar="N", help="only N random configurations")
     command.add_argument("--seed", type=int, default=0, help="of the random configurations")
@@ -148,7 +149,9 @@ def run_card(arguments: argparse.Namespace) -> None:
 def run_fixtures(arguments: argparse.Namespace) -> None:
     from . import fixtures
 
-    if arguments.preset:
+    if arguments.shipped:
+        fixtures.write_shipped(arguments.shipped, arguments.out)
+    elif arguments.preset:
         fixtures.write_unets([fixtures.PRESETS[arguments.preset]], arguments.out)
     elif arguments.random:
         cases = fixtures.random_cases(arguments.random, arguments.seed)

@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from diffusers import DDPMScheduler
 from safetensors.torch import save_file
 
+from reverie_train.card import write_card
 from reverie_train.data import Dataset
 from reverie_train.evaluation import Evaluation, Size, judge, read_samples
 from reverie_train.evaluation.agreement import agreement
@@ -129,7 +130,8 @@ def test_an_export_is_evaluated(kind, request, tmp_path):
     classifier = train_classifier(data, shift=0, epochs=9, seed=0)
     size = Size(samples=30, guided=6, bound=4, steps=2)
     evaluation = Evaluation(tmp_path / "model", data, data, classifier, size, processes=1)
-    figures = json.loads(json.dumps(evaluation.run(tmp_path, None)))
+    text = json.dumps(evaluation.run(tmp_path / "model", None))
+    figures = json.loads(text)
     assert figures["frechet_distance"]["2_steps"] > 0
     assert figures["frechet_distance"]["floor_train"]["mean"] == pytest.approx(0, abs=1e-6)
     assert figures["diversity"]["samples"] > 0
@@ -138,5 +140,13 @@ def test_an_export_is_evaluated(kind, request, tmp_path):
     assert figures["memorisation"]["samples"][0] > 0
     assert figures["bound"]["bits_per_dimension"] > figures["bound"]["monte_carlo_error"]
     assert figures["agreement"]["guided"]["images"] == 6
-    assert (tmp_path / "closest.png").exists()
-    assert (tmp_path / "unguided.png").exists()
+    assert (tmp_path / "model" / "closest.png").exists()
+    assert (tmp_path / "model" / "unguided.png").exists()
+
+    (tmp_path / "model" / "evaluation.json").write_text(text)
+    write_card(config, tmp_path / "model", machine="a machine")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert data.licence in card
+    assert all(artist in card for artist in data.artists)
+    assert "8 images seen" in card
+    assert f"{figures['frechet_distance']['4_steps']:.2f}" in card
