@@ -1,4 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { CSP, contentSecurityPolicy } from './build/csp.ts';
@@ -6,14 +7,18 @@ import { models } from './build/models.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** The shipped models, and the folders that REVERIE_MODELS names besides. */
+const modelFolders = () =>
+  models(here('./models'), (process.env.REVERIE_MODELS ?? '').split(delimiter).filter(Boolean));
+
 export default defineConfig({
   // Relative addresses: the built page works from any sub-path of any static host.
   base: './',
-  plugins: [svelte(), models(here('./models')), contentSecurityPolicy()],
+  plugins: [svelte(), modelFolders(), contentSecurityPolicy()],
   resolve: {
     alias: { '@engine': here('./pkg/reverie.js') },
   },
-  worker: { format: 'es', plugins: () => [models(here('./models'))] },
+  worker: { format: 'es', plugins: () => [modelFolders()] },
   build: { target: 'es2022', assetsInlineLimit: 0 },
   preview: { headers: { 'Content-Security-Policy': CSP } },
   test: { include: ['src/**/*.test.ts'], passWithNoTests: false },

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import type { Plugin } from 'vite';
 
 const MANIFEST = 'virtual:models';
+/** For people who look into the folder; the page has no use for it. */
+const CARD = 'README.md';
 
 interface ModelFile {
   path: string;
   bytes: number;
   sha256: string;
+}
+
+interface Model {
+  description: string | null;
+  files: ModelFile[];
 }
 
 function filesBelow(folder: string): string[] {
@@ -18,26 +25,43 @@ function filesBelow(folder: string): string[] {
     .sort();
 }
 
-function manifest(root: string): Record<string, ModelFile[]> {
-  if (!existsSync(root)) return {};
-  const names = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return Object.fromEntries(
-    names.map(({ name }) => [
-      name,
-      filesBelow(join(root, name)).map((path) => {
-        const data = readFileSync(join(root, name, path));
+/** Every folder of `root`, and `others`, by name. */
+function modelFolders(root: string, others: string[]): Map<string, string> {
+  const shipped = existsSync(root) ? readdirSync(root, { withFileTypes: true }) : [];
+  const folders = shipped
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(root, name))
+    .concat(others.map((folder) => resolve(folder)));
+  return new Map(folders.map((folder) => [basename(folder), folder]));
+}
+
+function describe(folder: string): string | null {
+  const path = join(folder, 'reverie.json');
+  if (!existsSync(path)) return null;
+  const { description } = JSON.parse(readFileSync(path, 'utf8')) as { description?: string };
+  return description ?? null;
+}
+
+function manifest(folders: Map<string, string>): Record<string, Model> {
+  const model = (folder: string): Model => ({
+    description: describe(folder),
+    files: filesBelow(folder)
+      .filter((path) => path !== CARD)
+      .map((path) => {
+        const data = readFileSync(join(folder, path));
         const sha256 = createHash('sha256').update(data).digest('hex');
         return { path, bytes: data.length, sha256 };
       }),
-    ]),
-  );
+  });
+  return Object.fromEntries([...folders].map(([name, folder]) => [name, model(folder)]));
 }
 
 /**
  * Serves and copies the model folders as they are, and gives the page their manifest as
  * `virtual:models`: bytes for a progress bar that tells the truth, SHA-256 to check and cache by.
  */
-export function models(root: string): Plugin {
+export function models(root: string, others: string[] = []): Plugin {
+  const folders = modelFolders(root, others);
   let isWorkerBuild = false;
   return {
     name: 'reverie:models',
@@ -46,12 +70,18 @@ export function models(root: string): Plugin {
     },
     resolveId: (id) => (id === MANIFEST ? `\0${MANIFEST}` : undefined),
     load: (id) =>
-      id === `\0${MANIFEST}` ? `export default ${JSON.stringify(manifest(root))}` : undefined,
+      id === `\0${MANIFEST}` ? `export default ${JSON.stringify(manifest(folders))}` : undefined,
     configureServer(server) {
       server.middlewares.use('/models', (request, response, next) => {
-        const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-        const file = join(root, decodeURIComponent(path));
-        if (!file.startsWith(root + sep) || !existsSync(file) || !statSync(file).isFile()) {
+        const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+        const [, name = '', ...path] = decodeURIComponent(pathname).split('/');
+        const folder = folders.get(name);
+        const file = folder ? join(folder, ...path) : '';
+        if (
+          !folder ||
+          !file.startsWith(folder + sep) ||
+          !statSync(file, { throwIfNoEntry: false })?.isFile()
+        ) {
           next();
           return;
         }
@@ -60,10 +90,12 @@ export function models(root: string): Plugin {
       });
     },
     generateBundle() {
-      if (isWorkerBuild || !existsSync(root)) return;
-      for (const path of filesBelow(root)) {
-        const source = readFileSync(join(root, path));
-        this.emitFile({ type: 'asset', fileName: `models/${path}`, source });
+      if (isWorkerBuild) return;
+      for (const [name, folder] of folders) {
+        for (const path of filesBelow(folder)) {
+          const source = readFileSync(join(folder, path));
+          this.emitFile({ type: 'asset', fileName: `models/${name}/${path}`, source });
+        }
       }
     },
   };

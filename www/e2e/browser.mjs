@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { preview } from 'vite';
+import { build, preview } from 'vite';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -33,14 +34,37 @@ export function openBrowser() {
   return chromium.launch({ executablePath: executable(), headless: true, args: FLAGS });
 }
 
-/** Serves `dist` on a free port. */
-export async function serveDist() {
-  const root = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Serves a built page on a free port. */
+export async function serveDist(outDir = join(ROOT, 'dist')) {
   const server = await preview({
-    root,
+    root: ROOT,
     logLevel: 'error',
+    build: { outDir },
     preview: { host: true, port: 0, allowedHosts: true },
   });
   const { port } = server.httpServer.address();
   return { url: `http://localhost:${port}/`, close: () => server.close() };
+}
+
+/** Builds and serves a page that has models of the tests' fixtures besides the shipped ones. */
+export async function serveWithFixtures(...names) {
+  const folder = mkdtempSync(join(tmpdir(), 'reverie-page-'));
+  const models = names.map((name) => {
+    const model = join(folder, 'models', name);
+    cpSync(join(ROOT, '../tests/fixtures/unet', name), model, { recursive: true });
+    // One pass and what PyTorch makes of it: what the page checks itself against.
+    renameSync(join(model, 'io.safetensors'), join(model, 'golden.safetensors'));
+    return model;
+  });
+  process.env.REVERIE_MODELS = models.join(delimiter);
+  const outDir = join(folder, 'dist');
+  await build({ root: ROOT, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+  const server = await serveDist(outDir);
+  const close = async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  };
+  return { url: server.url, close };
 }

@@ -4,8 +4,10 @@ import { run } from './harness.mjs';
 import './reverse.mjs';
 import './forward.mjs';
 import './states.mjs';
+import { closeFixtures } from './models.mjs';
 
 const server = await serveDist();
 const passed = await run(server.url, process.argv[2]);
 await server.close();
+await closeFixtures();
 process.exit(passed ? 0 : 1);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from './harness.mjs';
-import { visit } from './visit.mjs';
+import { assertFitsPhone, PHONE, visit } from './visit.mjs';
 
 const WEIGHTS = '**/*.safetensors*';
 const QUICK = '#reverse?steps=5&batch=1&class=2&guidance=1';
@@ -141,7 +141,6 @@ test('reduced motion shows the end, not the way', async (url) => {
 });
 
 test('fits 360 pixels, with targets for fingers', async (url) => {
-  const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
   for (const station of ['reverse', 'forward']) {
     await visit(
       url + QUICK.replace('reverse', station),
@@ -151,24 +150,9 @@ test('fits 360 pixels, with targets for fingers', async (url) => {
           .filter({ visible: true })
           .first()
           .waitFor();
-        const { width, small } = await page.evaluate(() => {
-          const targets = [
-            ...document.querySelectorAll('button, a, input:not([type=radio]), label span'),
-          ];
-          const boxes = targets.map((element) => [element, element.getBoundingClientRect()]);
-          return {
-            width: document.documentElement.scrollWidth,
-            small: boxes
-              .filter(([, box]) => box.width > 0 && (box.height < 44 || box.width < 44))
-              .map(
-                ([element, box]) => `${element.outerHTML.slice(0, 80)} ${box.width}×${box.height}`,
-              ),
-          };
-        });
-        assert.equal(width, 360);
-        assert.deepEqual(small, []);
+        await assertFitsPhone(page);
       },
-      phone,
+      PHONE,
     );
   }
 });

@@ -141,3 +141,23 @@ export function assertDigit(values) {
     `${(bright * 100).toFixed(0)}% of the picture is bright`,
   );
 }
+
+export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+/** Nothing is wider than the screen or too small for a finger. */
+export async function assertFitsPhone(page) {
+  const { width, small } = await page.evaluate(() => {
+    const targets = [
+      ...document.querySelectorAll('button, a, input:not([type=radio]), select, label span'),
+    ];
+    const boxes = targets.map((element) => [element, element.getBoundingClientRect()]);
+    return {
+      width: document.documentElement.scrollWidth,
+      small: boxes
+        .filter(([, box]) => box.width > 0 && (box.height < 44 || box.width < 44))
+        .map(([element, box]) => `${element.outerHTML.slice(0, 80)} ${box.width}×${box.height}`),
+    };
+  });
+  assert.equal(width, 360);
+  assert.deepEqual(small, []);
+}

@@ -9,6 +9,7 @@ const recipe: Recipe = {
   seed: 1,
   batch: 1,
   class_label: null,
+  attributes: null,
   guidance_scale: 1,
   eta: 0,
 };
@@ -166,6 +167,18 @@ describe('the player', () => {
     reports.length = 0;
     vi.advanceTimersByTime(5000);
     expect(engine.computed).toBe(0);
+    expect(reports).toEqual([]);
+  });
+
+  it('forgets a run that is gone', () => {
+    start('play');
+    vi.advanceTimersByTime(250);
+    player.clear();
+    reports.length = 0;
+    const { computed, shown } = { computed: engine.computed, shown: engine.shown.length };
+    player.show(2, 1);
+    vi.advanceTimersByTime(5000);
+    expect([engine.computed, engine.shown.length]).toEqual([computed, shown]);
     expect(reports).toEqual([]);
   });
 

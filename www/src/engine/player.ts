@@ -82,6 +82,13 @@ export class Player {
     this.#settle();
   }
 
+  /** The run is gone: nothing is left to show or to compute. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#steps = this.#frame = this.#computed = 0;
+    this.#motion = 'rest';
+  }
+
   setVisible(visible: boolean): void {
     this.#visible = visible;
     this.#wake();

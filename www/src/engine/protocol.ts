@@ -34,6 +34,8 @@ export interface Position {
 
 export type ToWorker =
   | { type: 'boot'; model: string; base: string; surfaces: Record<Surface, OffscreenCanvas> }
+  /** Ends the run at once, fetches another model, and answers with `ready`. */
+  | { type: 'model'; model: string }
   /** Ends the run at once. Messages about it carry an older generation, and the page drops them. */
   | { type: 'run'; generation: number; recipe: Recipe; motion: Motion; stop_at: number | null }
   /** `turn` counts these three: reports that do not know of the latest yet are out of date. */
@@ -62,12 +64,12 @@ export interface Download {
 export type News =
   | { type: 'download'; download: Download }
   | { type: 'device'; device: DeviceFacts }
-  | { type: 'ready'; model: ModelFacts; alphas_cumprod: Float32Array }
+  | { type: 'ready'; name: string; model: ModelFacts; alphas_cumprod: Float32Array }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
   | { type: 'forward'; facts: ForwardFacts }
   /** A wish that could not be met: the engine goes on. */
-  | { type: 'refused'; wish: 'run' | 'forward'; problem: Problem }
+  | { type: 'refused'; wish: 'model' | 'run' | 'forward'; problem: Problem }
   /** The engine cannot go on. */
   | { type: 'failed'; problem: Problem };
 

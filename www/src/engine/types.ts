@@ -12,6 +12,8 @@ export interface Recipe {
   seed: number;
   batch: number;
   class_label: ClassLabel;
+  /** The number of a value of each attribute, `null` where it is free; `null` for none at all. */
+  attributes: (number | null)[] | null;
   guidance_scale: number;
   /** DDIM's stochasticity: 0 is deterministic, 1 ancestral. */
   eta: number;
@@ -36,6 +38,13 @@ export interface RunFacts {
   rows: number;
 }
 
+/** Names and values are lower-case kebab-case. */
+export interface Attribute {
+  name: string;
+  title: string;
+  values: string[];
+}
+
 export interface ModelFacts {
   name: string;
   parameters: number;
@@ -45,6 +54,12 @@ export interface ModelFacts {
   width: number;
   class_names: string[] | null;
   null_label: number | null;
+  /** What can be asked for instead of a class; empty where there is nothing. */
+  attributes: Attribute[];
+  description: string | null;
+  licence: string | null;
+  credits: string | null;
+  artists: string[];
   num_train_timesteps: number;
   defaults: { sampler: string; steps: number };
   /** Background pixels that were added on every side of the training images. */
@@ -83,6 +98,7 @@ export type ForwardImage =
 
 export interface Engine {
   device(): DeviceFacts;
+  /** Replaces the model, and ends its run. */
   load(files: Map<string, Uint8Array>): Promise<ModelFacts>;
   attach(surface: Surface, canvas: OffscreenCanvas): void;
   /** Replaces the run. Frame 0, x_T, is kept. */

@@ -6,8 +6,9 @@ declare module '@engine' {
   export default function init(): Promise<unknown>;
 }
 
-/** Every file of every model folder, from `build/models.ts`. */
+/** Every model folder by name, from `build/models.ts`. */
 declare module 'virtual:models' {
-  const models: Record<string, { path: string; bytes: number; sha256: string }[]>;
+  import type { ModelFile } from './files';
+  const models: Record<string, { description: string | null; files: ModelFile[] }>;
   export default models;
 }

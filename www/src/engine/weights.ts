@@ -1,14 +1,7 @@
+import { GOLDEN, neededFiles, totalBytes, type ModelFile } from './files';
 import type { Download } from './protocol';
 
 const CACHE = 'reverie-weights';
-/** Only the self-test needs it, so it is fetched when that is asked for. */
-const GOLDEN = 'golden.safetensors';
-
-export interface ModelFile {
-  path: string;
-  bytes: number;
-  sha256: string;
-}
 
 class WeightsError extends Error {
   constructor(name: string, message: string) {
@@ -120,12 +113,8 @@ export async function fetchModel(
   onProgress: (download: Download) => void,
 ): Promise<Map<string, Uint8Array>> {
   const cache = await openCache();
-  const wanted = files.filter((file) => file.path !== GOLDEN);
-  const download = {
-    received: 0,
-    total: wanted.reduce((sum, file) => sum + file.bytes, 0),
-    cached: true,
-  };
+  const wanted = neededFiles(files);
+  const download = { received: 0, total: totalBytes(wanted), cached: true };
   onProgress({ ...download });
   const entries = await Promise.all(
     wanted.map(async (file): Promise<[string, Uint8Array]> => {

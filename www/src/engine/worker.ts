@@ -1,18 +1,30 @@
 import init, { Engine } from '@engine';
 import models from 'virtual:models';
+import type { ModelFile } from './files';
 import { Player } from './player';
 import { problemOf, type FromWorker, type Question, type ToWorker } from './protocol';
 import type { Surface } from './types';
-import { fetchGolden, fetchModel, purgeCache, type ModelFile } from './weights';
+import { fetchGolden, fetchModel, purgeCache } from './weights';
+
+type Boot = Extract<ToWorker, { type: 'boot' }>;
+type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' }>;
 
 interface Desk {
   engine: Engine;
   player: Player;
+}
+
+/** The model that the engine holds. */
+interface Loaded {
   files: ModelFile[];
   folder: URL;
 }
 
-let desk: Desk | undefined;
+let desk: Promise<Desk> | undefined;
+let base: string;
+let loaded: (Desk & Loaded) | undefined;
+/** Counts the models that were asked for: only the latest one is opened. */
+let wishes = 0;
 
 function post(message: FromWorker): void {
   self.postMessage(message);
@@ -22,20 +34,10 @@ function fail(thrown: unknown): void {
   post({ type: 'failed', problem: problemOf(thrown) });
 }
 
-async function boot({ model, base, surfaces }: Extract<ToWorker, { type: 'boot' }>) {
-  const files = models[model];
-  if (!files) throw new Error(`This page was built without the model “${model}”.`);
-  const folder = new URL(`models/${model}/`, base);
-  const fetchWeights = () =>
-    fetchModel(files, folder, (download) => {
-      post({ type: 'download', download });
-    });
-  const creating = init().then(() => Engine.create());
-  // Nobody's data plan pays for weights that cannot run.
-  const fetching = 'gpu' in navigator ? fetchWeights() : creating.then(fetchWeights);
-  const [engine, weights] = await Promise.all([creating, fetching]);
+async function createDesk(surfaces: Boot['surfaces']): Promise<Desk> {
+  await init();
+  const engine = await Engine.create();
   post({ type: 'device', device: engine.device() });
-  const facts = await engine.load(weights);
   for (const [surface, canvas] of Object.entries(surfaces)) {
     engine.attach(surface as Surface, canvas);
   }
@@ -46,12 +48,48 @@ async function boot({ model, base, surfaces }: Extract<ToWorker, { type: 'boot' 
     },
     fail,
   );
-  desk = { engine, player, files, folder };
-  post({ type: 'ready', model: facts, alphas_cumprod: engine.schedule().alphas_cumprod });
-  void purgeCache(Object.values(models).flat()).catch(() => undefined);
+  return { engine, player };
 }
 
-async function answer({ engine, files, folder }: Desk, question: Question) {
+/** Fetches a model and puts it in the place of the one that is there. */
+async function open(name: string, desk: Promise<Desk>): Promise<void> {
+  const wish = ++wishes;
+  const current = () => wish === wishes;
+  loaded?.player.clear();
+  // Nobody's data plan pays for weights that cannot run.
+  if (!('gpu' in navigator)) await desk;
+  const files = models[name]?.files;
+  if (!files) throw new Error(`This page was built without the model “${name}”.`);
+  const folder = new URL(`models/${name}/`, base);
+  const fetching = fetchModel(files, folder, (download) => {
+    if (current()) post({ type: 'download', download });
+  });
+  let weights: Map<string, Uint8Array>;
+  try {
+    weights = await fetching;
+  } catch (thrown) {
+    if (!current()) return;
+    // The model that is there can go on.
+    if (!loaded) throw thrown;
+    post({ type: 'refused', wish: 'model', problem: problemOf(thrown) });
+    return;
+  }
+  const { engine, player } = await desk;
+  if (!current()) return;
+  const model = await engine.load(weights);
+  loaded = { engine, player, files, folder };
+  post({ type: 'ready', name, model, alphas_cumprod: engine.schedule().alphas_cumprod });
+}
+
+async function boot(message: Boot): Promise<void> {
+  base = message.base;
+  desk = createDesk(message.surfaces);
+  await Promise.all([desk, open(message.model, desk)]);
+  const files = Object.values(models).flatMap((model) => model.files);
+  void purgeCache(files).catch(() => undefined);
+}
+
+async function answer({ engine, files, folder }: Desk & Loaded, question: Question) {
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
@@ -71,7 +109,7 @@ function attempt(wish: 'run' | 'forward', work: () => void): void {
   }
 }
 
-function handle(message: Exclude<ToWorker, { type: 'boot' }>, at: Desk): void {
+function handle(message: AboutRun, at: Desk & Loaded): void {
   const { engine, player } = at;
   switch (message.type) {
     case 'run':
@@ -122,9 +160,11 @@ function handle(message: Exclude<ToWorker, { type: 'boot' }>, at: Desk): void {
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === 'boot') {
     boot(data).catch(fail);
-  } else if (desk) {
+  } else if (data.type === 'model') {
+    if (desk) open(data.model, desk).catch(fail);
+  } else if (loaded) {
     try {
-      handle(data, desk);
+      handle(data, loaded);
     } catch (thrown) {
       fail(thrown);
     }

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { PAD_SCALE, resample, type DrawingTarget } from './drawing';
+import { inksFor, PAD_SCALE, resample, type DrawingTarget } from './drawing';
 
 const target: DrawingTarget = { channels: 1, width: 32, height: 32, pad: 2 };
 const side = 28 * PAD_SCALE;
 
+const WHITE = [255, 255, 255, 255];
+
 /** Ink in a rectangle of pad pixels. */
-function inkAt(left: number, top: number, width: number, height: number): Uint8ClampedArray {
+function inkAt(left: number, top: number, width: number, height: number, colour = WHITE) {
   const ink = new Uint8ClampedArray(4 * side * side);
   for (let y = top; y < top + height; y++) {
-    for (let x = left; x < left + width; x++) ink[4 * (y * side + x) + 3] = 255;
+    for (let x = left; x < left + width; x++) ink.set(colour, 4 * (y * side + x));
   }
   return ink;
 }
@@ -35,6 +37,19 @@ describe('a drawing, as the model sees it', () => {
     expect(values?.filter((value) => value === 1)).toHaveLength(28 * 28);
     expect(values?.[0]).toBe(-1);
     expect(values?.[31 * 32 + 31]).toBe(-1);
+  });
+
+  it('has colours where the model has', () => {
+    const half = inkAt(0, 0, side, side, [255, 0, 51, 128]);
+    const values = resample(half, { ...target, channels: 3 });
+    const at = (channel: number) => values?.[channel * 1024 + 16 * 32 + 16] ?? NaN;
+    expect([at(0), at(1), at(2)].map((value) => value.toFixed(2))).toEqual([
+      '0.00',
+      '-1.00',
+      '-0.80',
+    ]);
+    expect(inksFor(3).length).toBeGreaterThan(4);
+    expect(inksFor(1)).toHaveLength(1);
   });
 
   it('fills every channel alike', () => {

@@ -35,11 +35,18 @@ export class Forward {
 
   set(change: Partial<PageState['forward']>): void {
     Object.assign(this.#choice, change);
+    if (change.source === 'sample') this.#studio.finish();
     this.#studio.saveAddress();
   }
 
   newNoise(): void {
     this.set({ noise_seed: Math.floor(Math.random() * (LARGEST_SEED + 1)) });
+  }
+
+  /** Another model: its pictures are of another size. */
+  clear(): void {
+    this.facts = this.samples = this.drawing = null;
+    this.#sentImage = this.#sampledRun = null;
   }
 
   setInk(ink: Uint8ClampedArray | null): void {
@@ -53,7 +60,8 @@ export class Forward {
     if (!run || !ended || run === this.#sampledRun) return;
     this.#sampledRun = run;
     this.#sentImage = this.samples = null;
-    const samples = await this.#studio.pixels('x_t', steps);
+    // Another run may take the place of this one before it answers.
+    const samples = await this.#studio.pixels('x_t', steps).catch(() => null);
     if (this.#studio.run === run) this.samples = samples;
   }
 

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { defaultState, formatHash, parseHash, type PageState } from './page-state';
 
+const MODELS = ['small', 'large'];
+const defaults = () => defaultState('small');
+
 const everyFieldChanged: PageState = {
   station: 'forward',
+  model: 'large',
   recipe: {
     sampler: 'ddpm',
     steps: 200,
     seed: 4_294_967_295,
     batch: 16,
     class_label: 3,
+    attributes: null,
     guidance_scale: 4.5,
     eta: 0.25,
   },
@@ -18,23 +23,35 @@ const everyFieldChanged: PageState = {
 
 describe('the link', () => {
   it('carries every control there and back', () => {
-    expect(parseHash(formatHash(everyFieldChanged))).toEqual({
+    expect(parseHash(formatHash(everyFieldChanged), MODELS)).toEqual({
       state: everyFieldChanged,
       notes: [],
     });
   });
 
   it.each([null, 'each', 0, 9] as const)('carries the class %s', (class_label) => {
-    const state = defaultState();
+    const state = defaults();
     state.recipe.class_label = class_label;
-    expect(parseHash(formatHash(state)).state.recipe.class_label).toBe(class_label);
+    expect(parseHash(formatHash(state), MODELS).state.recipe.class_label).toBe(class_label);
+  });
+
+  it('carries attributes, to be read by people', () => {
+    const state = defaults();
+    Object.assign(state.recipe, { class_label: null, attributes: { skin: 'orc', hair: 'pink' } });
+    expect(formatHash(state)).toContain('&attr=skin:orc,hair:pink&');
+    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
+    state.recipe.attributes = {};
+    expect(formatHash(state)).toContain('&attr=free&');
+    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
   });
 
   it('may be empty', () => {
-    expect(parseHash('')).toEqual({ state: defaultState(), notes: [] });
+    expect(parseHash('', MODELS)).toEqual({ state: defaults(), notes: [] });
   });
 
   it.each([
+    'model=huge',
+    'attr=skin',
     'sampler=euler',
     'steps=0',
     'steps=1001',
@@ -52,22 +69,22 @@ describe('the link', () => {
     't=1000',
     'noise=pink',
   ])('falls back with a note on %s', (field) => {
-    const { state, notes } = parseHash(`#reverse?${field}`);
-    expect(state).toEqual(defaultState());
+    const { state, notes } = parseHash(`#reverse?${field}`, MODELS);
+    expect(state).toEqual(defaults());
     expect(notes).toHaveLength(1);
     expect(notes[0]).toContain(field.split('=')[0]);
   });
 
   it('keeps what it understands beside what it does not', () => {
-    const { state, notes } = parseHash('#forward?seed=99&steps=many&colour=red');
+    const { state, notes } = parseHash('#forward?seed=99&steps=many&colour=red', MODELS);
     expect(state.station).toBe('forward');
     expect(state.recipe.seed).toBe(99);
-    expect(state.recipe.steps).toBe(defaultState().recipe.steps);
+    expect(state.recipe.steps).toBe(defaults().recipe.steps);
     expect(notes).toHaveLength(1);
   });
 
   it('falls back from an unknown station', () => {
-    const { state, notes } = parseHash('#dreams?seed=5');
+    const { state, notes } = parseHash('#dreams?seed=5', MODELS);
     expect(state.station).toBe('reverse');
     expect(state.recipe.seed).toBe(5);
     expect(notes[0]).toContain('dreams');

@@ -1,13 +1,19 @@
 import type { ClassLabel, Recipe, SamplerName } from '../engine/types';
+import { choicesText, parseChoices, type Choices } from './wish';
 
 export const STATIONS = ['reverse', 'forward'] as const;
 export type Station = (typeof STATIONS)[number];
 export type ForwardSource = 'sample' | 'drawing';
 
+/** The engine's recipe, with attributes by name; they are `null` for a model of classes. */
+export type PageRecipe = Omit<Recipe, 'attributes'> & { attributes: Choices | null };
+
 /** Everything a link carries: the page is a function of it. */
 export interface PageState {
   station: Station;
-  recipe: Recipe;
+  /** The name of a model's folder. */
+  model: string;
+  recipe: PageRecipe;
   /** The frame to stop at; `null` lets the run go to its end. */
   frame: number | null;
   forward: {
@@ -24,15 +30,17 @@ export const BATCHES = [1, 4, 9, 16] as const;
 export const MOST_STEPS = 1000;
 export const LARGEST_SEED = 0xffff_ffff;
 
-export function defaultState(): PageState {
+export function defaultState(model: string): PageState {
   return {
     station: 'reverse',
+    model,
     recipe: {
       sampler: 'ddim',
       steps: 50,
       seed: 7,
       batch: 4,
       class_label: 'each',
+      attributes: null,
       guidance_scale: 2,
       eta: 0,
     },
@@ -47,13 +55,16 @@ function classText(label: ClassLabel): string {
 
 /** The part of the address after `#`. Complete, so that a link means the same tomorrow. */
 export function formatHash(state: PageState): string {
-  const { station, recipe, frame, forward } = state;
+  const { station, model, recipe, frame, forward } = state;
   const fields = new URLSearchParams({
+    model,
     sampler: recipe.sampler,
     steps: String(recipe.steps),
     seed: String(recipe.seed),
     batch: String(recipe.batch),
-    class: classText(recipe.class_label),
+    ...(recipe.attributes
+      ? { attr: choicesText(recipe.attributes) }
+      : { class: classText(recipe.class_label) }),
     guidance: String(recipe.guidance_scale),
     eta: String(recipe.eta),
   });
@@ -65,12 +76,20 @@ export function formatHash(state: PageState): string {
     fields.set('noise', forward.fresh ? 'fresh' : 'same');
     fields.set('noise-seed', String(forward.noise_seed));
   }
-  return `#${station}?${fields.toString()}`;
+  // Both signs may stand in an address as they are, and are easier to read.
+  const query = fields.toString().replaceAll('%3A', ':').replaceAll('%2C', ',');
+  return `#${station}?${query}`;
 }
 
-/** A damaged or unknown part falls back to its default and leaves a note; the rest is kept. */
-export function parseHash(hash: string): { state: PageState; notes: string[] } {
-  const state = defaultState();
+/**
+ * A damaged or unknown part falls back to its default and leaves a note; the rest is kept. The first
+ * of `models` is the default.
+ */
+export function parseHash(
+  hash: string,
+  models: readonly string[],
+): { state: PageState; notes: string[] } {
+  const state = defaultState(models[0] ?? '');
   const notes: string[] = [];
   const [name = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const fields = new URLSearchParams(query);
@@ -101,6 +120,7 @@ export function parseHash(hash: string): { state: PageState; notes: string[] } {
   else if (name) notes.push(`There is no station “${name.slice(0, 24)}” yet.`);
 
   const { recipe, forward } = state;
+  state.model = read('model', state.model, among(...models));
   recipe.sampler = read('sampler', recipe.sampler, among<SamplerName>('ddpm', 'ddim'));
   recipe.steps = read('steps', recipe.steps, integer(1, MOST_STEPS));
   recipe.seed = read('seed', recipe.seed, integer(0, LARGEST_SEED));
@@ -109,6 +129,8 @@ export function parseHash(hash: string): { state: PageState; notes: string[] } {
     if (text === 'any') return null;
     return text === 'each' ? text : integer(0, 9999)(text);
   });
+  recipe.attributes = read<Choices | null>('attr', null, parseChoices);
+  if (recipe.attributes) recipe.class_label = null;
   recipe.guidance_scale = read('guidance', recipe.guidance_scale, number(0, 20));
   recipe.eta = read('eta', recipe.eta, number(0, 1));
   state.frame = read('frame', state.frame, integer(0, recipe.steps));

@@ -9,16 +9,18 @@ import {
 } from '../engine/protocol';
 import type { DeviceFacts, ModelFacts, Recipe, RunFacts, Surface } from '../engine/types';
 import { Address } from './address';
+import { MODELS } from './catalogue';
 import { Forward } from './forward.svelte';
-import { defaultState, parseHash, type PageState, type Station } from './page-state';
+import { parseHash, type PageRecipe, type PageState, type Station } from './page-state';
+import { fitted, valueNumbers } from './wish';
 
-const MODEL = 'digits';
+const NAMES = MODELS.map(({ name }) => name);
 /** Long enough for a slider on its way to swallow the values it passes. */
 const DEBOUNCE_MS = 150;
 
 /** The state of the page and what can be done with it. The address is a copy of `page`. */
 export class Studio {
-  page: PageState = $state(defaultState());
+  page: PageState = $state(parseHash('', NAMES).state);
   notes: string[] = $state([]);
 
   download: Download | null = $state.raw(null);
@@ -39,11 +41,20 @@ export class Studio {
   #generation = 0;
   #turn = 0;
   #pending: ReturnType<typeof setTimeout> | undefined;
+  /** The latest model that was there, to go back to. */
+  #opened: Extract<News, { type: 'ready' }> | null = null;
+  /** The class that the recipe's number stood for in the model before. */
+  #className: string | null = null;
 
   /** Steps of the run that is on the canvas (its length: frames go from 0 to this). */
   readonly steps = $derived(this.run?.steps.length ?? this.page.recipe.steps);
   readonly ended = $derived(this.run !== null && this.computed === this.run.steps.length);
   readonly playing = $derived(this.motion !== 'rest');
+  /** Whether anything is asked for that guidance could amplify. */
+  readonly conditioned = $derived.by(() => {
+    const { attributes, class_label } = this.page.recipe;
+    return attributes ? Object.keys(attributes).length > 0 : class_label !== null;
+  });
 
   start(): void {
     this.#readAddress();
@@ -53,7 +64,7 @@ export class Studio {
         this.problem = { name: 'InsecureContext', message };
         return;
       }
-      this.#client = new EngineClient(MODEL, (news) => {
+      this.#client = new EngineClient(this.page.model, (news) => {
         this.#receive(news);
       });
     } catch (thrown) {
@@ -87,12 +98,29 @@ export class Studio {
     if (station === this.page.station) return;
     this.page.station = station;
     this.#address.push(this.page);
-    // The forward process starts from a finished sample.
-    if (station === 'forward' && !this.ended) this.#move('finish');
+    if (station === 'forward' && this.page.forward.source === 'sample') this.finish();
+  }
+
+  /** Computes the rest of the run: the forward process starts from a finished sample. */
+  finish(): void {
+    if (!this.ended) this.#move('finish');
+  }
+
+  /** Ends the run, and opens another model with the same settings. */
+  setModel(name: string): void {
+    if (name === this.page.model) return;
+    const { class_label } = this.page.recipe;
+    if (this.model) {
+      const names = this.model.class_names ?? [];
+      this.#className = typeof class_label === 'number' ? (names[class_label] ?? null) : null;
+    }
+    this.page.model = name;
+    this.page.frame = null;
+    this.#openModel();
   }
 
   /** Cancels the run at once; the new one starts when the controls have come to rest. */
-  setRecipe(change: Partial<Recipe>): void {
+  setRecipe(change: Partial<PageRecipe>): void {
     const { recipe, forward } = this.page;
     Object.assign(recipe, change);
     forward.sample = Math.min(forward.sample, recipe.batch - 1);
@@ -143,25 +171,56 @@ export class Studio {
     return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'finish' : 'play';
   }
 
+  /** A drawing needs no sample, and on a slow device would have to wait for it. */
+  #motionOfForward(): Motion {
+    return this.page.forward.source === 'sample' ? 'finish' : 'rest';
+  }
+
   #readAddress(): void {
-    const { state, notes } = parseHash(location.hash);
+    const { state, notes } = parseHash(location.hash, NAMES);
     this.page = state;
     this.notes = notes;
-    if (this.model) this.#fitToModel(this.model);
+  }
+
+  #openModel(): void {
+    this.#generation++;
+    clearTimeout(this.#pending);
+    this.#client?.post({ type: 'model', model: this.page.model });
+    this.model = this.run = this.download = null;
+    this.frame = this.computed = this.msPerStep = 0;
+    this.motion = 'rest';
+    this.forward.clear();
+  }
+
+  #useModel(opened: Extract<News, { type: 'ready' }>): void {
+    this.#opened = opened;
+    this.model = opened.model;
+    this.alphasCumprod = opened.alphas_cumprod;
+    this.#fitToModel(opened.model);
+    this.#startRun();
   }
 
   /** Back, forward, or another link in the same tab: only another recipe is another run. */
   #followAddress(): void {
     const before = JSON.stringify(this.page.recipe);
+    const { model } = this.page;
     this.#readAddress();
+    this.#className = null;
+    if (this.page.model !== model) this.#openModel();
     if (!this.model) return;
+    this.#fitToModel(this.model);
     if (JSON.stringify(this.page.recipe) !== before) this.#startRun();
     else this.seek(this.page.frame ?? this.steps);
   }
 
   #startRun(): void {
-    const { recipe, frame, station } = $state.snapshot(this.page);
-    const motion = station === 'forward' ? 'finish' : this.#motionOfPlay();
+    if (!this.model) return;
+    const { recipe: wish, frame, station } = $state.snapshot(this.page);
+    const recipe: Recipe = {
+      ...wish,
+      attributes: wish.attributes && valueNumbers(this.model.attributes, wish.attributes),
+    };
+    const motion = station === 'forward' ? this.#motionOfForward() : this.#motionOfPlay();
     this.computed = this.frame = 0;
     this.motion = motion;
     this.#client?.post({
@@ -179,14 +238,32 @@ export class Studio {
 
   #fitToModel(model: ModelFacts): void {
     const { recipe, forward } = this.page;
-    const classes = model.class_names?.length ?? 0;
-    if (typeof recipe.class_label === 'number' && recipe.class_label >= classes) {
+    if (model.attributes.length > 0) {
+      const { kept, dropped } = fitted(model.attributes, recipe.attributes ?? {});
+      for (const [name, value] of dropped) this.#note(`The model knows no ${value} ${name}.`);
+      recipe.attributes = kept;
+      recipe.class_label = null;
+    } else {
+      this.#fitClass(model.class_names ?? []);
+    }
+    this.#className = null;
+    recipe.steps = Math.min(recipe.steps, model.num_train_timesteps);
+    forward.timestep = Math.min(forward.timestep, model.num_train_timesteps - 1);
+  }
+
+  #fitClass(names: string[]): void {
+    const { recipe } = this.page;
+    // From a model of attributes no class can come.
+    if (recipe.attributes) recipe.class_label = 'each';
+    recipe.attributes = null;
+    if (this.#className !== null) {
+      const at = names.indexOf(this.#className);
+      recipe.class_label = at < 0 ? 'each' : at;
+    } else if (typeof recipe.class_label === 'number' && recipe.class_label >= names.length) {
       this.#note(`The model knows no class ${recipe.class_label}.`);
       recipe.class_label = 'each';
     }
-    if (classes === 0) recipe.class_label = null;
-    recipe.steps = Math.min(recipe.steps, model.num_train_timesteps);
-    forward.timestep = Math.min(forward.timestep, model.num_train_timesteps - 1);
+    if (names.length === 0) recipe.class_label = null;
   }
 
   #receive(message: News): void {
@@ -202,10 +279,7 @@ export class Studio {
         }
         break;
       case 'ready':
-        this.model = message.model;
-        this.alphasCumprod = message.alphas_cumprod;
-        this.#fitToModel(message.model);
-        this.#startRun();
+        if (message.name === this.page.model) this.#useModel(message);
         break;
       case 'started':
         if (message.generation !== this.#generation) break;
@@ -221,6 +295,11 @@ export class Studio {
       case 'refused':
         this.#note(message.problem.message);
         if (message.wish === 'run') this.motion = 'rest';
+        if (message.wish === 'model' && this.#opened) {
+          this.page.model = this.#opened.name;
+          this.#className = null;
+          this.#useModel(this.#opened);
+        }
         break;
       case 'failed':
         this.problem = message.problem;

@@ -1,0 +1,14 @@
+/** A file of a model's folder, as the build saw it. */
+export interface ModelFile {
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** Only the self-test needs it, so it is fetched when that is asked for. */
+export const GOLDEN = 'golden.safetensors';
+
+/** What a model is fetched as. */
+export const neededFiles = (files: ModelFile[]) => files.filter((file) => file.path !== GOLDEN);
+
+export const totalBytes = (files: ModelFile[]) => files.reduce((sum, file) => sum + file.bytes, 0);
