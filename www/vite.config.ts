@@ -1,5 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { delimiter } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { CSP, contentSecurityPolicy } from './build/csp.ts';
@@ -7,9 +7,12 @@ import { models } from './build/models.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** The shipped models, and the folders that REVERIE_MODELS names besides. */
-const modelFolders = () =>
-  models(here('./models'), (process.env.REVERIE_MODELS ?? '').split(delimiter).filter(Boolean));
+/** Folders of other models than the shipped ones, by their paths from the repository's root. */
+const otherModels = (process.env.REVERIE_MODELS ?? '')
+  .split(delimiter)
+  .filter(Boolean)
+  .map((folder) => resolve(here('..'), folder));
+const modelFolders = () => models(here('./models'), otherModels);
 
 export default defineConfig({
   // Relative addresses: the built page works from any sub-path of any static host.

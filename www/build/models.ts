@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import type { Plugin } from 'vite';
 
 const MANIFEST = 'virtual:models';
@@ -31,7 +31,7 @@ function modelFolders(root: string, others: string[]): Map<string, string> {
   const folders = shipped
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => join(root, name))
-    .concat(others.map((folder) => resolve(folder)));
+    .concat(others);
   return new Map(folders.map((folder) => [basename(folder), folder]));
 }
 
