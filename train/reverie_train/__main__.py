@@ -53,7 +53,9 @@ def main() -> None:
     command.add_argument("files", type=Path, nargs="+", help="what `reverie sample` wrote")
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
     command.add_argument("--classifier", type=Path, required=True, help="its file, made if missing")
-    command.add_argument("--class", type=int, nargs="+", dest="classes", help="one for each file")
+    command.add_argument(
+        "--asked", nargs="+", required=True, help="for each file: 3, or skin=orc,hair=pink"
+    )
     command.set_defaults(run_command=run_judge)
 
     command = commands.add_parser("card", help="write a model's README.md from its figures")
@@ -133,7 +135,7 @@ def run_judge(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config)
     train = load_dataset(config.data, arguments.data)
     classifier = load_or_train(arguments.classifier, train, config.data.pad)
-    samples, labels = read_samples(arguments.files, train.attributes, arguments.classes)
+    samples, labels = read_samples(arguments.files, train.attributes, arguments.asked)
     seen = judge(classifier, samples).labels
     # Which of a sample's attributes are visible is not known here: all that were given count.
     everything = torch.ones_like(labels, dtype=torch.bool)

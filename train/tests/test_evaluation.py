@@ -103,20 +103,15 @@ def test_the_bound_is_the_closed_form(config):
 
 
 def test_samples_of_another_engine_are_read(tmp_path, data, wishing):
-    unlabelled, labelled = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    save_file({"sample": torch.full((2, 1, 4, 4), 1.5)}, unlabelled)
-    save_file({"sample": torch.zeros(1, 1, 4, 4), "class_labels": torch.tensor([2])}, labelled)
-    samples, labels = read_samples([unlabelled, unlabelled], data.attributes, [1, 2])
+    path = tmp_path / "a.safetensors"
+    save_file({"sample": torch.full((2, 1, 4, 4), 1.5)}, path)
+    samples, labels = read_samples([path, path], data.attributes, ["b", "class=c"])
     assert labels.tolist() == [[1], [1], [2], [2]]
     assert samples.max() == 1
-    assert read_samples([labelled], data.attributes, None)[1].tolist() == [[2]]
-    with pytest.raises(ValueError, match="no labels"):
-        read_samples([unlabelled], data.attributes, None)
-
-    wished = tmp_path / "c.safetensors"
-    values = torch.tensor([[1, 3]])
-    save_file({"sample": torch.zeros(1, 3, 4, 4), "attribute_values": values}, wished)
-    assert torch.equal(read_samples([wished], wishing.attributes, None)[1], values)
+    _, labels = read_samples([path], wishing.attributes, ["colour=green"])
+    assert labels.tolist() == [[2, 1], [2, 1]]
+    with pytest.raises(ValueError, match="hat=green"):
+        read_samples([path], wishing.attributes, ["hat=green"])
 
 
 @pytest.mark.parametrize("kind", ["classes", "wishes"])

@@ -88,25 +88,25 @@ def _generate(job: tuple[Recipe, int, torch.Tensor]) -> torch.Tensor:
 
 
 def read_samples(
-    paths: list[Path], attributes: list[Attribute], classes: list[int] | None
+    paths: list[Path], attributes: list[Attribute], asked: list[str]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """`sample` of every file, and the labels [N, A] that it carries, or the class given for it."""
+    """`sample` of every file, and labels [N, A] of what was asked for in each."""
     samples, labels = [], []
-    for path, label in zip(paths, classes or [None] * len(paths), strict=True):
-        tensors = load_file(path)
-        samples.append(tensors["sample"].float().clamp(-1, 1))
-        if label is not None:
-            wanted = torch.full((len(samples[-1]), 1), label)
-        elif "attribute_values" in tensors:
-            wanted = tensors["attribute_values"].long()
-        elif "class_labels" in tensors and len(attributes) == 1:
-            wanted = tensors["class_labels"].long().unsqueeze(1)
-        else:
-            raise ValueError(f"{path} has no labels: say them with --class, one for each file")
-        if wanted.shape != (len(samples[-1]), len(attributes)):
-            raise ValueError(f"{path} has labels of shape {list(wanted.shape)}")
-        labels.append(wanted)
+    for path, text in zip(paths, asked, strict=True):
+        samples.append(load_file(path)["sample"].float().clamp(-1, 1))
+        labels.append(torch.tensor(parse_wish(text, attributes)).expand(len(samples[-1]), -1))
     return torch.cat(samples), torch.cat(labels)
+
+
+def parse_wish(text: str, attributes: list[Attribute]) -> list[int]:
+    """`Sneaker` of classes, or `skin=orc,hair=pink` of attributes; the others are null."""
+    pairs = text.split(",") if "=" in text else [f"{attributes[0].name}={text}"]
+    wish = dict(pair.split("=", 1) for pair in pairs)
+    for name, value in wish.items():
+        known = next((a.values for a in attributes if a.name == name), [])
+        if value not in known:
+            raise ValueError(f"{name}={value}: there is no such attribute or value")
+    return [a.values.index(wish[a.name]) if a.name in wish else a.null for a in attributes]
 
 
 def save_grid(samples: torch.Tensor, path: Path, columns: int = 8, scale: int = 1) -> None:
