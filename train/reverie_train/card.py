@@ -172,7 +172,7 @@ def _others(figures: dict[str, Any]) -> list[tuple[str, str]]:
     pairs = zip(near["quantiles"], near["samples"], near["held_out"], strict=True)
     rows += [
         (
-            f"memorisation: distance to the nearest training image, {100 * at:g}% quantile, "
+            f"memorisation: distance to the nearest training image, {_quantile(at)}, "
             "samples / held-out",
             f"{ours:.3f} / {real:.3f}",
         )
@@ -193,6 +193,10 @@ def _others(figures: dict[str, Any]) -> list[tuple[str, str]]:
         )
     )
     return rows
+
+
+def _quantile(at: float) -> str:
+    return {0.0: "smallest", 0.5: "median"}.get(at, f"{100 * at:g}% quantile")
 
 
 def _breakdown(figures: dict[str, Any]) -> str:
