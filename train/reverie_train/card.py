@@ -166,7 +166,8 @@ def _others(figures: dict[str, Any]) -> list[tuple[str, str]]:
             (
                 "diversity with three attributes given: entropy of the free ones, share of the "
                 "data's",
-                _percent(variety["entropy_share"]),
+                f"{_percent(variety['entropy_share'])}, over "
+                f"{len(variety['wishes'])} wishes of {variety['images_per_wish']} samples",
             )
         )
     pairs = zip(near["quantiles"], near["samples"], near["held_out"], strict=True)
@@ -203,12 +204,24 @@ def _breakdown(figures: dict[str, Any]) -> str:
     found = figures["agreement"]
     if "by_class" in found["guided"]:
         guided, real = found["guided"]["by_class"], found["real"]["by_class"]
-        head = "| class | agreement, guidance 2 | classifier on real images |"
+        head = ["class", "agreement, guidance 2", "classifier on real images"]
+        columns = [guided, real]
     else:
         guided, real = found["guided"]["by_attribute"], found["real"]["by_attribute"]
-        head = "| attribute, where the picture shows it | guidance 2 | classifier on real images |"
-    lines = [f"| {name} | {_percent(guided[name])} | {_percent(real[name])} |" for name in guided]
-    return "\n".join([head, "| --- | --- | --- |", *lines])
+        head = [
+            "attribute, where the picture shows it",
+            "guidance 2",
+            "classifier on real images",
+            "entropy when free, share of the data's",
+        ]
+        columns = [guided, real]
+        if variety := figures.get("variety"):
+            columns.append(variety["entropy_share_by_attribute"])
+    lines = [
+        [name, *(_percent(column[name]) for column in columns if name in column)] for name in guided
+    ]
+    rows = [head[: 1 + len(columns)], ["---"] * (1 + len(columns)), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _seconds(figures: dict[str, Any]) -> str:
