@@ -15,6 +15,7 @@ struct Params {
     max: f32,
     x0_from_input: f32,
     x0_from_output: f32,
+    x0_divisor: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -31,7 +32,7 @@ fn magnitude(n: u32, i: u32) -> u32 {
     let channel = i % p.channels;
     let x = registers[p.input_offset + pixel * p.pitch + channel];
     let m = output[pixel * p.output_pitch + channel];
-    return bitcast<u32>(abs(p.x0_from_input * x + p.x0_from_output * m));
+    return bitcast<u32>(abs((p.x0_from_input * x + p.x0_from_output * m) / p.x0_divisor));
 }
 
 // How many values of the sample lie below `bound`.

@@ -1,4 +1,4 @@
-// What the network sees: a register, scaled; twice over where guidance asks for
+// What the network sees: a register over a divisor; twice over where guidance asks for
 // the conditional and the unconditional prediction in one batch.
 #import grid
 
@@ -6,7 +6,7 @@ struct Params {
     count: u32,     // vec4s of one register
     copies: u32,    // 1, or 2 with guidance
     offset: u32,    // of the register, in vec4s
-    scale: f32,
+    divisor: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -23,5 +23,5 @@ fn main(
     if id >= p.count * p.copies {
         return;
     }
-    y[id] = p.scale * registers[p.offset + id % p.count];
+    y[id] = registers[p.offset + id % p.count] / p.divisor;
 }

@@ -10,10 +10,9 @@ struct Params {
     pitch: u32,             // floats of a register's pixel
     output_pitch: u32,      // floats of an output's pixel
     register_floats: u32,   // from one register to the next
-    has_call: u32,
+    call: u32,              // 0 none, 1 one, 2 one with a learned variance
     input: u32,             // the register that the network saw
     threshold: u32,         // 0 none, 1 static, 2 dynamic
-    learned_variance: u32,
     range: f32,             // of the static threshold
     min_log: f32,
     max_log: f32,
@@ -22,8 +21,9 @@ struct Params {
     eps_from_input: f32,
     eps_from_output: f32,
     eps_from_x0: f32,
+    x0_divisor: f32,
+    eps_divisor: f32,
     assigns: u32,
-    has_noise: u32,
     to: vec4<u32>,                      // the written registers
     coefficients: array<vec4<f32>, 9>,  // three a combination: registers 0–3, 4–7, noise
 }
@@ -58,14 +58,11 @@ fn main(
     let at = pixel * p.pitch + channel;
     let stride = p.register_floats;
 
-    var z = 0.0;
-    if p.has_noise != 0u {
-        z = noise[at];
-    }
-    if p.has_call != 0u {
+    var z = noise[at];
+    if p.call != 0u {
         let x = registers[p.input * stride + at];
         let m = output[pixel * p.output_pitch + channel];
-        var x0 = p.x0_from_input * x + p.x0_from_output * m;
+        var x0 = (p.x0_from_input * x + p.x0_from_output * m) / p.x0_divisor;
         if p.threshold == 1u {
             x0 = clamp(x0, -p.range, p.range);
         } else if p.threshold == 2u {
@@ -73,8 +70,9 @@ fn main(
             x0 = clamp(x0, -s, s) / s;
         }
         registers[X0_HAT * stride + at] = x0;
-        registers[EPS_HAT * stride + at] = p.eps_from_input * x + p.eps_from_output * m + p.eps_from_x0 * x0;
-        if p.learned_variance != 0u {
+        let eps = p.eps_from_input * x + p.eps_from_output * m + p.eps_from_x0 * x0;
+        registers[EPS_HAT * stride + at] = eps / p.eps_divisor;
+        if p.call == 2u {
             let fraction = (output[pixel * p.output_pitch + p.channels + channel] + 1.0) * 0.5;
             z *= exp(0.5 * (fraction * p.max_log + (1.0 - fraction) * p.min_log));
         }

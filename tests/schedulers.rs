@@ -9,9 +9,9 @@ use std::path::Path;
 
 use reverie::diffusion::interpret;
 use reverie::diffusion::row::Register;
-use reverie::diffusion::samplers::{SamplerEntry, SamplerOptions};
+use reverie::diffusion::samplers::{Churn, SamplerEntry, SamplerOptions};
 use reverie::diffusion::scheduler_config::SchedulerConfig;
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/schedulers");
@@ -23,6 +23,8 @@ struct Recipe {
     sampler: String,
     steps: usize,
     eta: f32,
+    #[serde(default)]
+    s_churn: f32,
     use_clipped_model_output: bool,
     scheduler: serde_json::Value,
 }
@@ -55,14 +57,23 @@ fn error_of(recipe: &Path) -> f32 {
     assert_eq!(sampler.name, recipe.sampler);
     let options = SamplerOptions {
         eta: recipe.eta,
+        churn: Churn { s_churn: recipe.s_churn, ..Default::default() },
         use_clipped_model_output: recipe.use_clipped_model_output,
         ..Default::default()
     };
     let plan = sampler.plan(&config, recipe.steps, &options).unwrap();
 
-    let timesteps = file.tensor("timesteps").unwrap().data().chunks_exact(8);
-    let timesteps = timesteps.map(|t| i64::from_le_bytes(t.try_into().unwrap()) as f32);
-    assert!(timesteps.eq(plan.steps.iter().map(|facts| facts.timestep)));
+    let timesteps = file.tensor("timesteps").unwrap();
+    let timesteps: Vec<f32> = match timesteps.dtype() {
+        Dtype::I64 => timesteps.data().chunks_exact(8).map(|t| i64::from_le_bytes(t.try_into().unwrap()) as f32).collect(),
+        Dtype::F64 => timesteps.data().chunks_exact(8).map(|t| f64::from_le_bytes(t.try_into().unwrap()) as f32).collect(),
+        _ => floats(&file, "timesteps"),
+    };
+    let calls: Vec<f32> = plan.calls().map(|call| call.timestep).collect();
+    assert_eq!(calls.len(), timesteps.len(), "network calls");
+    for (ours, theirs) in calls.iter().zip(&timesteps) {
+        assert!((ours - theirs).abs() <= 2e-3, "timesteps {calls:?} for {timesteps:?}");
+    }
 
     let learned = recipe.scheduler["variance_type"] == "learned_range";
     let len = x_t.len();

@@ -145,7 +145,7 @@ fn schedule_facts(config: &SchedulerConfig) -> Result<ScheduleFacts, SchedulerCo
             BetaSchedule::Trained(_) => "trained_betas",
         },
         prediction_type: config.prediction_type.name(),
-        timestep_spacing: config.timestep_spacing.name(),
+        timestep_spacing: config.timestep_spacing.map_or("its own", |spacing| spacing.name()),
         terminal_snr: schedule.terminal_snr(),
     })
 }

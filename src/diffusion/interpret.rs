@@ -28,13 +28,15 @@ pub fn apply(row: &Row, registers: &mut Registers, output: &[f32], noise: &[f32]
                 input
                     .iter()
                     .zip(output)
-                    .map(|(input, output)| call.x0_from_input * input + call.x0_from_output * output),
+                    .map(|(input, output)| call.x0_from_input * input + call.x0_from_output * output)
+                    .map(|x0| x0 / call.x0_divisor),
             );
             apply_threshold(call.threshold, &mut x0_hat[start..]);
         }
         let prediction = outputs().flat_map(|output| &output[..sample_len]);
         let eps_hat = input.iter().zip(prediction).zip(&x0_hat).map(|((input, output), x0)| {
-            call.eps_from_input * input + call.eps_from_output * output + call.eps_from_x0 * x0
+            (call.eps_from_input * input + call.eps_from_output * output + call.eps_from_x0 * x0)
+                / call.eps_divisor
         });
         registers[Register::EpsHat as usize] = eps_hat.collect();
         registers[Register::X0Hat as usize] = x0_hat;
@@ -107,7 +109,7 @@ pub fn run(
     registers[Register::Sample as usize] = x_t;
     for row in rows {
         let output = row.call.as_ref().map(|call| {
-            let input = registers[call.input as usize].iter().map(|x| call.input_scale * x);
+            let input = registers[call.input as usize].iter().map(|x| x / call.input_divisor);
             network(&input.collect::<Vec<_>>(), call.timestep)
         });
         let noise = if row.uses_noise { noise(row.step) } else { Vec::new() };
@@ -122,7 +124,7 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diffusion::prediction::PredictionType;
+    use crate::diffusion::prediction::{Level, PredictionType};
     use crate::diffusion::row::{Assign, LearnedVariance};
 
     /// torch.quantile(torch.tensor([...]).abs(), q).
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn thresholds_look_at_one_sample_each() {
-        let mut call = PredictionType::Sample.call(0.0, 0.5, false);
+        let mut call = PredictionType::Sample.call_at(0.0, Level::of_alpha_bar(0.5), false);
         call.threshold = Threshold::Dynamic { ratio: 1.0, max: 4.0 };
         let row = Row::whole_step(0, call, Assign::new(Register::Saved, &[], 0.0));
         let mut registers = Registers::default();
@@ -150,7 +152,7 @@ mod tests {
     /// Two samples of one pixel; the output's second channel is v.
     #[test]
     fn learned_variance_scales_the_noise() {
-        let mut call = PredictionType::Sample.call(0.0, 0.5, false);
+        let mut call = PredictionType::Sample.call_at(0.0, Level::of_alpha_bar(0.5), false);
         call.learned_variance = Some(LearnedVariance { min_log: 0.0, max_log: 2.0 });
         let assign = Assign::new(Register::Sample, &[(Register::X0Hat, 1.0)], 1.0);
         let mut registers = Registers::default();

@@ -5,6 +5,7 @@
 //! definition, [`interpret`]) executes them on [`noise`]. [`forward`] is the way
 //! from data to noise. Every number follows `diffusers` in float32.
 
+mod beta_quantile;
 mod betas;
 pub mod forward;
 pub mod interpret;
@@ -15,6 +16,7 @@ pub mod row;
 pub mod samplers;
 pub mod schedule;
 pub mod scheduler_config;
+pub mod sigmas;
 pub mod spacing;
 
 pub use named::UnknownName;

@@ -53,22 +53,29 @@ pub struct Row {
 pub struct Call {
     /// The register the network sees.
     pub input: Register,
-    /// Factor applied to the input before the network sees it.
-    pub input_scale: f32,
+    /// What the input is divided by before the network sees it. (Divisors here and
+    /// below, not factors: so a row's arithmetic rounds as diffusers' does, which
+    /// shows where σ is in the thousands.)
+    pub input_divisor: f32,
     /// The timestep given to the network, possibly fractional.
     pub timestep: f32,
+    /// The input's noise level, noise over signal. Nothing computes with it: it is
+    /// what tables and pages say of the call.
+    pub sigma: f32,
     /// Guidance scale s in ε_u + s(ε_c − ε_u); 1 is the plain conditional model.
     pub guidance_scale: f32,
-    /// x̂0 = `x0_from_input`·input + `x0_from_output`·output, before thresholding.
-    /// "Input" is the register as it is, without `input_scale`. Of an output with
+    /// x̂0 = (`x0_from_input`·input + `x0_from_output`·output)/`x0_divisor`, before
+    /// thresholding. "Input" is the register as it is, without `input_divisor`. Of an output with
     /// twice the sample's channels this reads the first half, always.
     pub x0_from_input: f32,
     pub x0_from_output: f32,
-    /// ε̂ = `eps_from_input`·input + `eps_from_output`·output + `eps_from_x0`·x̂0,
-    /// with x̂0 after thresholding.
+    pub x0_divisor: f32,
+    /// ε̂ = (`eps_from_input`·input + `eps_from_output`·output + `eps_from_x0`·x̂0)/
+    /// `eps_divisor`, with x̂0 after thresholding.
     pub eps_from_input: f32,
     pub eps_from_output: f32,
     pub eps_from_x0: f32,
+    pub eps_divisor: f32,
     /// What is done to x̂0.
     pub threshold: Threshold,
     /// Per-pixel variance from the network's second half of channels.
@@ -119,20 +126,36 @@ impl Assign {
 }
 
 impl Row {
-    /// A scheduler step that is one call and one combination.
-    pub fn whole_step(step: usize, call: Call, assign: Assign) -> Self {
-        let uses_noise = assign.coefficients[NOISE] != 0.0;
-        let assigns = vec![assign];
-        Self { call: Some(call), assigns, step, completes_step: true, uses_noise }
+    /// Combinations before or after a call: a part of a scheduler step without one.
+    pub fn part(step: usize, assigns: Vec<Assign>) -> Self {
+        let uses_noise = assigns.iter().any(|assign| assign.coefficients[NOISE] != 0.0);
+        Self { call: None, assigns, step, completes_step: false, uses_noise }
     }
 
-    /// Whether every number in it is finite.
+    /// The same row with a call ahead of its combinations.
+    pub fn after(self, call: Call) -> Self {
+        Self { call: Some(call), ..self }
+    }
+
+    /// The same row as the last one of its scheduler step.
+    pub fn completing(self) -> Self {
+        Self { completes_step: true, ..self }
+    }
+
+    /// A scheduler step that is one call and one combination.
+    pub fn whole_step(step: usize, call: Call, assign: Assign) -> Self {
+        Self::part(step, vec![assign]).after(call).completing()
+    }
+
+    /// Whether every number in it is finite, and no divisor 0.
     pub fn is_finite(&self) -> bool {
         let numbers = |call: &Call| {
             let LearnedVariance { min_log, max_log } =
                 call.learned_variance.unwrap_or(LearnedVariance { min_log: 0.0, max_log: 0.0 });
             [
-                call.input_scale,
+                call.input_divisor.recip(),
+                call.x0_divisor.recip(),
+                call.eps_divisor.recip(),
                 call.timestep,
                 call.guidance_scale,
                 call.x0_from_input,

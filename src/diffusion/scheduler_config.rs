@@ -1,5 +1,7 @@
 //! diffusers' `scheduler_config.json`.
 
+mod solver;
+
 use serde_json::{Map, Value};
 
 use super::named::{UnknownName, named_enum};
@@ -7,6 +9,8 @@ use super::prediction::PredictionType;
 use super::row::Threshold;
 use super::schedule::{BetaSchedule, Ends, MAX_TRAIN_TIMESTEPS, Schedule, ScheduleError};
 use super::spacing::TimestepSpacing;
+
+pub use solver::{AlgorithmType, Preconditioning, SolverConfig, SolverType};
 
 named_enum! {
     /// The variance of DDPM's reverse step. (diffusers' `learned` and `fixed_large_log`
@@ -23,8 +27,8 @@ named_enum! {
     }
 }
 
-/// A scheduler's settings: the keys that DDPM and DDIM read. A run overrides one
-/// by changing the field.
+/// A scheduler's settings. A run overrides one by changing the field; `None` leaves a
+/// setting to the sampler's own default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchedulerConfig {
     /// `_class_name`; see [`SamplerEntry::of_config`](super::samplers::SamplerEntry::of_config).
@@ -37,11 +41,13 @@ pub struct SchedulerConfig {
     pub variance_type: VarianceType,
     /// `thresholding` with its two numbers, else `clip_sample` with its range.
     pub threshold: Threshold,
-    pub timestep_spacing: TimestepSpacing,
+    pub timestep_spacing: Option<TimestepSpacing>,
     /// What leading spacing adds to every timestep.
     pub steps_offset: usize,
-    /// Whether DDIM's last step goes to ᾱ = 1, or to ᾱ of timestep 0.
-    pub set_alpha_to_one: bool,
+    /// Whether DDIM's and PNDM's last step goes to ᾱ = 1, or to ᾱ of timestep 0.
+    pub set_alpha_to_one: Option<bool>,
+    /// What the faster solvers read.
+    pub solver: SolverConfig,
 }
 
 /// A scheduler config that cannot be used.
@@ -75,34 +81,36 @@ impl Default for SchedulerConfig {
             prediction_type: PredictionType::Epsilon,
             variance_type: VarianceType::FixedSmall,
             threshold: Threshold::Static { range: 1.0 },
-            timestep_spacing: TimestepSpacing::Leading,
+            timestep_spacing: None,
             steps_offset: 0,
-            set_alpha_to_one: true,
+            set_alpha_to_one: None,
+            solver: SolverConfig::default(),
         }
     }
 }
 
 impl SchedulerConfig {
     /// Reads the text of a `scheduler_config.json`. Missing keys and nulls mean the
-    /// defaults of DDPMScheduler and DDIMScheduler (they agree); other classes'
-    /// configs are read for the keys they share.
+    /// defaults of the config's own class.
     pub fn from_json(text: &str) -> Result<Self, SchedulerConfigError> {
         let Value::Object(map) = serde_json::from_str(text)? else {
             return Err(SchedulerConfigError::NotAnObject);
         };
         let keys = Keys(&map);
         let default = Self::default();
+        let class_name = keys.text("_class_name")?;
         let config = Self {
-            class_name: keys.text("_class_name")?.map(String::from),
+            class_name: class_name.map(String::from),
             num_train_timesteps: keys.whole("num_train_timesteps", 1, 1000)?,
-            beta_schedule: keys.beta_schedule()?,
+            beta_schedule: keys.beta_schedule(default_ends(class_name))?,
             rescale_betas_zero_snr: keys.flag("rescale_betas_zero_snr", false)?,
             prediction_type: keys.named("prediction_type", default.prediction_type)?,
             variance_type: keys.variance_type(default.variance_type)?,
-            threshold: keys.threshold()?,
-            timestep_spacing: keys.named("timestep_spacing", default.timestep_spacing)?,
+            threshold: keys.threshold(clips_by_default(class_name))?,
+            timestep_spacing: keys.text("timestep_spacing")?.map(str::parse).transpose()?,
             steps_offset: keys.whole("steps_offset", 0, 0)?,
-            set_alpha_to_one: keys.flag("set_alpha_to_one", true)?,
+            set_alpha_to_one: keys.read("set_alpha_to_one", "true or false", Value::as_bool)?,
+            solver: keys.solver(class_name)?,
         };
         config.schedule()?;
         Ok(config)
@@ -112,6 +120,22 @@ impl SchedulerConfig {
     pub fn schedule(&self) -> Result<Schedule, ScheduleError> {
         Schedule::new(&self.beta_schedule, self.num_train_timesteps, self.rescale_betas_zero_snr)
     }
+}
+
+/// `beta_start` and `beta_end` of a class's configs that leave them out.
+fn default_ends(class_name: Option<&str>) -> Ends {
+    match class_name {
+        Some("HeunDiscreteScheduler" | "KDPM2DiscreteScheduler" | "KDPM2AncestralDiscreteScheduler") => {
+            Ends::STABLE_DIFFUSION
+        }
+        _ => Ends::HO_2020,
+    }
+}
+
+/// `clip_sample` of a class's configs that leave it out.
+fn clips_by_default(class_name: Option<&str>) -> bool {
+    let clipping = ["DDPMScheduler", "DDIMScheduler", "DDIMInverseScheduler"];
+    class_name.is_none_or(|name| clipping.contains(&name))
 }
 
 /// Typed reading of a JSON object's keys.
@@ -172,12 +196,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn beta_schedule(&self) -> Read<BetaSchedule> {
+    fn beta_schedule(&self, default: Ends) -> Read<BetaSchedule> {
         let beta = |key, default| {
             let allowed = |beta| beta > 0.0 && beta < 1.0;
             self.number(key, "a number between 0 and 1, as 0.02", allowed, default)
         };
-        let ends = Ends { start: beta("beta_start", 1e-4)?, end: beta("beta_end", 0.02)? };
+        let ends = Ends { start: beta("beta_start", default.start)?, end: beta("beta_end", default.end)? };
         let numbers = |value: &Value| {
             let numbers = value.as_array()?.iter().map(Value::as_f64);
             numbers.map(|number| number.map(|number| number as f32)).collect()
@@ -197,7 +221,7 @@ impl<'a> Keys<'a> {
         Ok(rule.unwrap_or(BetaSchedule::Linear(ends)))
     }
 
-    fn threshold(&self) -> Read<Threshold> {
+    fn threshold(&self, clips_by_default: bool) -> Read<Threshold> {
         let above_zero = |key| {
             let allowed = |number| number as f32 > 0.0 && (number as f32).is_finite();
             self.number(key, "a number above 0, as 1.0", allowed, 1.0)
@@ -207,7 +231,7 @@ impl<'a> Keys<'a> {
         let max = above_zero("sample_max_value")?;
         let range = above_zero("clip_sample_range")?;
         let thresholding = self.flag("thresholding", false)?;
-        let clip_sample = self.flag("clip_sample", true)?;
+        let clip_sample = self.flag("clip_sample", clips_by_default)?;
         Ok(match (thresholding, clip_sample) {
             (true, _) => Threshold::Dynamic { ratio: ratio as f32, max: max as f32 },
             (false, true) => Threshold::Static { range: range as f32 },

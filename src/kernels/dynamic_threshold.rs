@@ -20,8 +20,8 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
         let magnitude = |i: usize| {
             let (pixel, channel) = (n * pixels + i / channels, i % channels);
             let x = registers[p.input_offset as usize + pixel * p.pitch as usize + channel];
-            (p.x0_from_input * x + p.x0_from_output * model_output[pixel * p.output_pitch as usize + channel])
-                .abs()
+            let m = model_output[pixel * p.output_pitch as usize + channel];
+            ((p.x0_from_input * x + p.x0_from_output * m) / p.x0_divisor).abs()
         };
         let mut sorted: Vec<f32> = (0..p.count as usize).map(magnitude).collect();
         sorted.sort_unstable_by(f32::total_cmp);
@@ -44,6 +44,7 @@ fn cases() -> Vec<Case> {
         max: 9.0,
         x0_from_input: 3.0,
         x0_from_output: -2.0,
+        x0_divisor: 0.9,
     };
     let cases = [
         ("between two ranks", p),

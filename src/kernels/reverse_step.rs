@@ -52,7 +52,6 @@ impl Params {
             output_pitch: shape.output_pitch(),
             register_floats: shape.register_floats(),
             assigns: row.assigns.len() as u32,
-            has_noise: u32::from(row.uses_noise),
             ..Default::default()
         };
         for (i, assign) in row.assigns.iter().enumerate() {
@@ -62,7 +61,7 @@ impl Params {
             }
         }
         let Some(call) = &row.call else { return p };
-        p.has_call = 1;
+        p.call = 1;
         p.input = call.input as u32;
         (p.threshold, p.range) = match call.threshold {
             Threshold::None => (0, 0.0),
@@ -70,7 +69,7 @@ impl Params {
             Threshold::Dynamic { .. } => (2, 0.0),
         };
         if let Some(variance) = call.learned_variance {
-            p.learned_variance = 1;
+            p.call = 2;
             p.min_log = variance.min_log;
             p.max_log = variance.max_log;
         }
@@ -79,6 +78,8 @@ impl Params {
         p.eps_from_input = call.eps_from_input;
         p.eps_from_output = call.eps_from_output;
         p.eps_from_x0 = call.eps_from_x0;
+        p.x0_divisor = call.x0_divisor;
+        p.eps_divisor = call.eps_divisor;
         p
     }
 }
@@ -92,10 +93,10 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
         let (pixel, channel) = (id / p.channels as usize, id % p.channels as usize);
         let at = pixel * p.pitch as usize + channel;
         let seen = pixel * p.output_pitch as usize + channel;
-        let mut z = if p.has_noise != 0 { noise[at] } else { 0.0 };
-        if p.has_call != 0 {
+        let mut z = noise[at];
+        if p.call != 0 {
             let (x, m) = (registers[p.input as usize * stride + at], model_output[seen]);
-            let mut x0 = p.x0_from_input * x + p.x0_from_output * m;
+            let mut x0 = (p.x0_from_input * x + p.x0_from_output * m) / p.x0_divisor;
             if p.threshold == 1 {
                 x0 = x0.clamp(-p.range, p.range);
             } else if p.threshold == 2 {
@@ -104,8 +105,8 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
             }
             registers[Register::X0Hat as usize * stride + at] = x0;
             registers[Register::EpsHat as usize * stride + at] =
-                p.eps_from_input * x + p.eps_from_output * m + p.eps_from_x0 * x0;
-            if p.learned_variance != 0 {
+                (p.eps_from_input * x + p.eps_from_output * m + p.eps_from_x0 * x0) / p.eps_divisor;
+            if p.call == 2 {
                 let fraction = (model_output[seen + p.channels as usize] + 1.0) * 0.5;
                 z *= (0.5 * (fraction * p.max_log + (1.0 - fraction) * p.min_log)).exp();
             }
@@ -125,14 +126,17 @@ fn cases() -> Vec<Case> {
     use crate::diffusion::row::{Assign, Call, LearnedVariance};
     let call = Call {
         input: Register::Sample,
-        input_scale: 1.0,
+        input_divisor: 1.0,
         timestep: 0.0,
+        sigma: 1.0,
         guidance_scale: 1.0,
         x0_from_input: 1.4,
         x0_from_output: -0.7,
         eps_from_input: 0.2,
         eps_from_output: 0.9,
         eps_from_x0: -0.3,
+        x0_divisor: 0.8,
+        eps_divisor: 1.6,
         threshold: Threshold::None,
         learned_variance: None,
     };
@@ -154,7 +158,6 @@ fn cases() -> Vec<Case> {
     let rows = [
         ("three combinations", row.clone()),
         ("without a call", Row { call: None, ..row.clone() }),
-        ("without noise", Row { uses_noise: false, ..row.clone() }),
         ("static threshold", with(|c| c.threshold = Threshold::Static { range: 0.4 })),
         ("dynamic threshold", with(|c| c.threshold = Threshold::Dynamic { ratio: 0.9, max: 2.0 })),
         (

@@ -143,8 +143,8 @@ fn kept(plan: &Plan, bytes: u64, register: usize, max_words: u64) -> (usize, usi
 
 fn input_params(row: &Row, shape: Shape, copies: u32) -> network_input::Params {
     let count = shape.register_floats() / 4;
-    let (input, scale) = row.call.as_ref().map_or((0, 1.0), |call| (call.input as u32, call.input_scale));
-    network_input::Params { count, copies, offset: input * count, scale }
+    let (input, divisor) = row.call.as_ref().map_or((0, 1.0), |call| (call.input as u32, call.input_divisor));
+    network_input::Params { count, copies, offset: input * count, divisor }
 }
 
 fn guidance_params(row: &Row, shape: Shape) -> guidance::Params {
@@ -174,5 +174,6 @@ fn threshold_params(row: &Row, shape: Shape) -> dynamic_threshold::Params {
         max,
         x0_from_input: call.map_or(0.0, |call| call.x0_from_input),
         x0_from_output: call.map_or(0.0, |call| call.x0_from_output),
+        x0_divisor: call.map_or(1.0, |call| call.x0_divisor),
     }
 }

@@ -1,7 +1,8 @@
 //! DDIM: Song et al. 2020, eq. 12 and 16.
 
-use super::{PlanError, SamplerEntry, Setting};
+use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
 use crate::diffusion::row::{Assign, Register, Row};
+use crate::diffusion::spacing::TimestepSpacing;
 
 /// diffusers' `DDIMScheduler`.
 pub(super) const DDIM: SamplerEntry = SamplerEntry {
@@ -10,7 +11,10 @@ pub(super) const DDIM: SamplerEntry = SamplerEntry {
     paper: "Song, Meng, Ermon: Denoising Diffusion Implicit Models, arXiv:2010.02502",
     diffusers_class: "DDIMScheduler",
     takes_eta: true,
+    default_spacing: TimestepSpacing::Leading,
+    thresholds: Thresholds::Any,
     plan,
+    ..SOLVER
 };
 
 /// x_p = √ᾱ_p·x̂0 + √(1−ᾱ_p−σ²)·ε̂ + σ·z with
@@ -22,7 +26,8 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let eta = setting.options.eta;
     let alphas_cumprod = &setting.schedule.alphas_cumprod;
     let stride = alphas_cumprod.len() / setting.steps;
-    let last_alpha_bar = if setting.config.set_alpha_to_one { 1.0 } else { alphas_cumprod[0] };
+    let last_alpha_bar =
+        if setting.config.set_alpha_to_one.unwrap_or(true) { 1.0 } else { alphas_cumprod[0] };
     let row = |(step, timestep): (usize, usize)| {
         let alpha_bar = alphas_cumprod[timestep];
         let prev = timestep.checked_sub(stride);

@@ -1,8 +1,9 @@
 //! DDPM, the ancestral sampler: Ho et al. 2020, algorithm 2 and eq. 7.
 
-use super::{PlanError, SamplerEntry, Setting};
+use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
 use crate::diffusion::row::{Assign, LearnedVariance, Register, Row};
 use crate::diffusion::scheduler_config::VarianceType;
+use crate::diffusion::spacing::TimestepSpacing;
 
 /// diffusers' `DDPMScheduler`.
 pub(super) const DDPM: SamplerEntry = SamplerEntry {
@@ -10,8 +11,10 @@ pub(super) const DDPM: SamplerEntry = SamplerEntry {
     title: "DDPM",
     paper: "Ho, Jain, Abbeel: Denoising Diffusion Probabilistic Models, arXiv:2006.11239",
     diffusers_class: "DDPMScheduler",
-    takes_eta: false,
+    default_spacing: TimestepSpacing::Leading,
+    thresholds: Thresholds::Any,
     plan,
+    ..SOLVER
 };
 
 /// x_p = √ᾱ_p·β/(1−ᾱ_t)·x̂0 + √α·(1−ᾱ_p)/(1−ᾱ_t)·x_t + σ·z, with p the next visited

@@ -26,6 +26,18 @@ pub enum PlanError {
     Eta(f32),
     #[error("eta {eta} adds more noise than timestep {timestep} has; choose 1 or less")]
     EtaTooLarge { eta: f32, timestep: usize },
+    #[error("{sampler} takes no {what}; set it to 0, or choose a sampler that has it")]
+    NoSuchNoise { what: &'static str, sampler: &'static str },
+    #[error("s_churn is {0}; it must be 0 (deterministic) or more, and s_noise a finite number")]
+    Churn(f32),
+    #[error("the guidance interval from {low} to {high} holds no timestep; give the lower one first")]
+    GuidanceInterval { low: f32, high: f32 },
+    #[error("{key} is {value}, which this sampler does not take: {change}")]
+    Option { key: &'static str, value: String, change: &'static str },
+    #[error("{steps} steps fall twice on timestep {timestep}; choose fewer steps or another spacing")]
+    Repeated { timestep: f32, steps: usize },
+    #[error("{steps} steps; choose from {least} to {most}, or set {without}")]
+    TooFewSteps { steps: usize, least: usize, most: usize, without: &'static str },
     #[error("guidance_scale is {0}; it must be a finite number")]
     GuidanceScale(f32),
     #[error("{0:?} is no threshold: a clip range and a maximum must be above 0, a ratio from 0 to 1")]
@@ -42,7 +54,8 @@ pub enum PlanError {
     PureNoise { timestep: usize },
     #[error(
         "the schedule is too flat or too steep for float32 at timestep {timestep} \
-         (alphas_cumprod {alpha_bar}); check its betas"
+         (alphas_cumprod {alpha_bar}), or a formula divides by a noise level of 0; check its betas, \
+         final_sigmas_type and lower_order_final"
     )]
     NotFinite { timestep: f32, alpha_bar: f64 },
     #[error(transparent)]

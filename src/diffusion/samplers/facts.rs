@@ -1,7 +1,6 @@
 //! What a page or a table says of each scheduler step.
 
 use crate::diffusion::row::Row;
-use crate::diffusion::schedule::{Schedule, sigma, snr};
 
 /// One scheduler step, for display.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,7 +9,7 @@ pub struct StepFacts {
     pub step: usize,
     /// Where the step's first network call is.
     pub timestep: f32,
-    /// ᾱ at that timestep, and two other measures of the same thing.
+    /// ᾱ of that call's noise level, and two other measures of the same thing.
     pub alpha_bar: f64,
     /// √((1 − ᾱ)/ᾱ), infinite at pure noise.
     pub sigma: f64,
@@ -20,17 +19,17 @@ pub struct StepFacts {
 }
 
 /// The facts of every step of a program, in order.
-pub(super) fn of(schedule: &Schedule, rows: &[Row]) -> Vec<StepFacts> {
+pub(super) fn of(rows: &[Row]) -> Vec<StepFacts> {
     let of_step = |rows: &[Row]| {
         let mut calls = rows.iter().filter_map(|row| row.call.as_ref());
-        let timestep = calls.next()?.timestep;
-        let alpha_bar = schedule.alpha_bar(timestep as usize).ok()?;
+        let first = calls.next()?;
+        let sigma = f64::from(first.sigma);
         Some(StepFacts {
             step: rows[0].step,
-            timestep,
-            alpha_bar: alpha_bar.into(),
-            sigma: sigma(alpha_bar),
-            log_snr: snr(alpha_bar).ln(),
+            timestep: first.timestep,
+            alpha_bar: 1.0 / (1.0 + sigma * sigma),
+            sigma,
+            log_snr: -2.0 * sigma.ln(),
             network_calls: 1 + calls.count(),
         })
     };

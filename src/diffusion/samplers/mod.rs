@@ -2,21 +2,83 @@
 //!
 //! A further sampler is one file with a [`SamplerEntry`] and one line in [`SAMPLERS`].
 
+mod churn;
 mod ddim;
+mod ddim_inversion;
 mod ddpm;
+mod deis;
+mod dpm2;
+mod dpm_multistep;
+mod dpm_singlestep;
+mod edm;
 mod error;
+mod euler;
+mod euler_ancestral;
 mod facts;
+mod grid;
+mod heun;
+mod lambda;
+mod lms;
+mod pndm;
+mod setting;
+mod terms;
+mod unipc;
 
 use super::row::{Call, Row, Threshold};
 use super::schedule::Schedule;
-use super::scheduler_config::SchedulerConfig;
-use super::spacing;
+use super::scheduler_config::{SchedulerConfig, SolverConfig};
+use super::spacing::TimestepSpacing;
+use setting::Setting;
 
 pub use error::PlanError;
 pub use facts::StepFacts;
 
 /// Every sampler there is.
-pub static SAMPLERS: &[SamplerEntry] = &[ddpm::DDPM, ddim::DDIM];
+pub static SAMPLERS: &[SamplerEntry] = &[
+    ddpm::DDPM,
+    ddim::DDIM,
+    euler::EULER,
+    euler_ancestral::EULER_ANCESTRAL,
+    heun::HEUN,
+    lms::LMS,
+    dpm2::DPM2,
+    dpm2::DPM2_ANCESTRAL,
+    dpm_singlestep::DPM_2S,
+    dpm_multistep::DPM_2M,
+    dpm_multistep::DPM_2M_SDE,
+    dpm_multistep::DPM_3M,
+    deis::DEIS,
+    unipc::UNIPC,
+    pndm::PNDM,
+    edm::EDM,
+    edm::EDM_EULER,
+    ddim_inversion::DDIM_INVERSION,
+];
+
+/// What most samplers have in common: an entry says where it departs.
+const SOLVER: SamplerEntry = SamplerEntry {
+    name: "",
+    title: "",
+    paper: "",
+    diffusers_class: "",
+    takes_eta: false,
+    takes_churn: false,
+    default_spacing: TimestepSpacing::Linspace,
+    thresholds: Thresholds::None,
+    fits: |_| true,
+    plan: |_| Ok(Vec::new()),
+};
+
+/// Which thresholds a sampler takes; as in diffusers, others are not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thresholds {
+    None,
+    /// `clip_sample`.
+    Clip,
+    /// `thresholding`.
+    Dynamic,
+    Any,
+}
 
 /// A sampler: its names, and the function that writes its program.
 #[derive(Debug)]
@@ -27,8 +89,15 @@ pub struct SamplerEntry {
     pub paper: &'static str,
     /// The `_class_name` of the scheduler configs that mean it.
     pub diffusers_class: &'static str,
-    /// Whether [`SamplerOptions::eta`] has a meaning for it; it is ignored otherwise.
+    /// Whether [`SamplerOptions::eta`] has a meaning for it; another than 0 is refused otherwise.
     pub takes_eta: bool,
+    /// The same of [`SamplerOptions::churn`].
+    pub takes_churn: bool,
+    /// Of configs that leave `timestep_spacing` out.
+    pub default_spacing: TimestepSpacing,
+    pub thresholds: Thresholds,
+    /// Which of the configs of its class mean it, where several samplers share one.
+    fits: fn(&SolverConfig) -> bool,
     plan: fn(&Setting) -> Result<Vec<Row>, PlanError>,
 }
 
@@ -40,13 +109,39 @@ pub struct SamplerOptions {
     pub eta: f32,
     /// s in ε_u + s(ε_c − ε_u): 1 is the conditional model, 0 the unconditional.
     pub guidance_scale: f32,
+    /// The lowest and the highest timestep at which guidance acts; elsewhere s is 1
+    /// (Kynkäänniemi et al. 2024, arXiv:2404.07724).
+    pub guidance_interval: Option<(f32, f32)>,
+    pub churn: Churn,
     /// Re-derive ε̂ from the x̂0 that thresholding left (diffusers' option of this name).
     pub use_clipped_model_output: bool,
 }
 
 impl Default for SamplerOptions {
     fn default() -> Self {
-        Self { eta: 0.0, guidance_scale: 1.0, use_clipped_model_output: false }
+        Self {
+            eta: 0.0,
+            guidance_scale: 1.0,
+            guidance_interval: None,
+            churn: Churn::default(),
+            use_clipped_model_output: false,
+        }
+    }
+}
+
+/// EDM's churn: `s_churn` 0 is deterministic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Churn {
+    pub s_churn: f32,
+    /// The noise levels between which it acts.
+    pub s_tmin: f32,
+    pub s_tmax: f32,
+    pub s_noise: f32,
+}
+
+impl Default for Churn {
+    fn default() -> Self {
+        Self { s_churn: 0.0, s_tmin: 0.0, s_tmax: f32::INFINITY, s_noise: 1.0 }
     }
 }
 
@@ -77,7 +172,8 @@ impl SamplerEntry {
     /// The sampler that a config's `_class_name` means.
     pub fn of_config(config: &SchedulerConfig) -> Result<&'static Self, PlanError> {
         let class = config.class_name.as_deref().ok_or(PlanError::NoClass)?;
-        let found = SAMPLERS.iter().find(|sampler| sampler.diffusers_class == class);
+        let means = |sampler: &&Self| sampler.diffusers_class == class && (sampler.fits)(&config.solver);
+        let found = SAMPLERS.iter().find(means);
         found.ok_or_else(|| PlanError::UnknownClass(short(class)))
     }
 
@@ -93,53 +189,38 @@ impl SamplerEntry {
         if !(1..=most).contains(&steps) {
             return Err(PlanError::Steps { steps, most });
         }
-        if !(options.eta >= 0.0 && options.eta.is_finite()) {
-            return Err(PlanError::Eta(options.eta));
-        }
-        if !options.guidance_scale.is_finite() {
-            return Err(PlanError::GuidanceScale(options.guidance_scale));
-        }
+        self.check(options)?;
         check_threshold(config.threshold)?;
-        let rows = (self.plan)(&Setting { config, schedule: &schedule, steps, options })?;
-        let steps = facts::of(&schedule, &rows);
+        let rows = (self.plan)(&Setting { sampler: self, config, schedule: &schedule, steps, options })?;
+        let steps = facts::of(&rows);
         if let Some(row) = rows.iter().find(|row| !row.is_finite()) {
             let StepFacts { timestep, alpha_bar, .. } = steps[row.step];
             return Err(PlanError::NotFinite { timestep, alpha_bar });
         }
         Ok(Plan { sampler: self, schedule, rows, steps })
     }
-}
 
-/// All that a sampler's `plan` looks at.
-struct Setting<'a> {
-    config: &'a SchedulerConfig,
-    schedule: &'a Schedule,
-    steps: usize,
-    options: &'a SamplerOptions,
-}
-
-impl Setting<'_> {
-    /// The timesteps that the config's spacing visits, noisiest first.
-    fn timesteps(&self) -> Result<Vec<usize>, PlanError> {
-        let SchedulerConfig { timestep_spacing, steps_offset, .. } = *self.config;
-        let total = self.schedule.num_train_timesteps();
-        let visited = spacing::timesteps(timestep_spacing, total, self.steps, steps_offset);
-        match visited[0] {
-            timestep if timestep < total => Ok(visited),
-            timestep => Err(PlanError::Timestep { timestep, last: total - 1, steps_offset }),
+    fn check(&self, options: &SamplerOptions) -> Result<(), PlanError> {
+        let SamplerOptions { eta, guidance_scale, churn, .. } = *options;
+        if !(eta >= 0.0 && eta.is_finite()) {
+            return Err(PlanError::Eta(eta));
         }
-    }
-
-    /// The network call on the sample at `timestep`.
-    fn call(&self, timestep: usize) -> Result<Call, PlanError> {
-        let SchedulerConfig { prediction_type, threshold, .. } = *self.config;
-        let SamplerOptions { guidance_scale, use_clipped_model_output, .. } = *self.options;
-        let alpha_bar = self.schedule.alpha_bar(timestep)?;
-        let call = prediction_type.call(timestep as f32, alpha_bar, use_clipped_model_output);
-        if call.x0_from_input.is_infinite() {
-            return Err(PlanError::PureNoise { timestep });
+        if eta != 0.0 && !self.takes_eta {
+            return Err(PlanError::NoSuchNoise { what: "eta", sampler: self.name });
         }
-        Ok(Call { guidance_scale, threshold, ..call })
+        if !(churn.s_churn >= 0.0 && churn.s_churn.is_finite() && churn.s_noise.is_finite()) {
+            return Err(PlanError::Churn(churn.s_churn));
+        }
+        if churn.s_churn != 0.0 && !self.takes_churn {
+            return Err(PlanError::NoSuchNoise { what: "s_churn", sampler: self.name });
+        }
+        if !guidance_scale.is_finite() {
+            return Err(PlanError::GuidanceScale(guidance_scale));
+        }
+        match options.guidance_interval {
+            Some((low, high)) if !(low <= high) => Err(PlanError::GuidanceInterval { low, high }),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -20,15 +20,16 @@ fn names_are_unique_and_find_their_sampler() {
         assert!(std::ptr::eq(SamplerEntry::by_name(sampler.name).unwrap(), sampler));
         let class_name = Some(sampler.diffusers_class.to_string());
         let config = SchedulerConfig { class_name, ..Default::default() };
-        assert!(std::ptr::eq(SamplerEntry::of_config(&config).unwrap(), sampler));
+        let found = SamplerEntry::of_config(&config).unwrap();
+        assert_eq!(found.diffusers_class, sampler.diffusers_class);
     }
-    let message = SamplerEntry::by_name("euler").unwrap_err().to_string();
-    assert_eq!(message, "unknown sampler \"euler\"; known are ddpm, ddim");
+    let message = SamplerEntry::by_name("eular").unwrap_err().to_string();
+    assert!(message.starts_with("unknown sampler \"eular\"; known are ddpm, ddim, euler, "), "{message}");
     let config = SchedulerConfig::default();
     assert_eq!(SamplerEntry::of_config(&config).unwrap_err(), PlanError::NoClass);
-    let config = SchedulerConfig { class_name: Some("PNDMScheduler".into()), ..config };
+    let config = SchedulerConfig { class_name: Some("TCDScheduler".into()), ..config };
     let message = SamplerEntry::of_config(&config).unwrap_err().to_string();
-    assert!(message.contains("PNDMScheduler") && message.contains("DDIMScheduler"), "{message}");
+    assert!(message.contains("TCDScheduler") && message.contains("DDIMScheduler"), "{message}");
 }
 
 #[test]
@@ -60,7 +61,7 @@ fn impossible_runs_are_refused_by_name() {
 fn epsilon_prediction_cannot_start_from_zero_snr() {
     let mut config = SchedulerConfig {
         rescale_betas_zero_snr: true,
-        timestep_spacing: TimestepSpacing::Trailing,
+        timestep_spacing: Some(TimestepSpacing::Trailing),
         ..Default::default()
     };
     assert_eq!(plan("ddim", &config, 10).unwrap_err(), PlanError::PureNoise { timestep: 999 });
@@ -116,7 +117,7 @@ fn ddim_at_eta_one_is_ddpm() {
 fn only_timestep_zero_of_ddpm_is_free_of_noise() {
     let large = |spacing| SchedulerConfig {
         variance_type: VarianceType::FixedLarge,
-        timestep_spacing: spacing,
+        timestep_spacing: Some(spacing),
         ..Default::default()
     };
     let leading = plan("ddpm", &large(TimestepSpacing::Leading), 10).unwrap();

@@ -34,9 +34,10 @@ fn every_key_is_read() {
         prediction_type: PredictionType::VPrediction,
         variance_type: VarianceType::LearnedRange,
         threshold: Threshold::Dynamic { ratio: 0.9, max: 2.0 },
-        timestep_spacing: TimestepSpacing::Trailing,
+        timestep_spacing: Some(TimestepSpacing::Trailing),
         steps_offset: 1,
-        set_alpha_to_one: false,
+        set_alpha_to_one: Some(false),
+        solver: SolverConfig::default(),
     };
     assert_eq!(config, expected);
     assert_eq!(read(r#"{"clip_sample": false}"#).threshold, Threshold::None);
