@@ -6,7 +6,8 @@ use std::cell::Cell;
 use reverie::diffusion::interpret;
 use reverie::diffusion::row::Threshold;
 use reverie::diffusion::samplers::{SamplerEntry, SamplerOptions};
-use reverie::diffusion::scheduler_config::{SchedulerConfig, VarianceType};
+use reverie::diffusion::scheduler_config::{SchedulerConfig, SolverConfig, VarianceType};
+use reverie::diffusion::sigmas::SigmaRule;
 
 /// The variance of what a sampler makes of N(0, 1), run by the rows' interpreter.
 ///
@@ -32,6 +33,36 @@ fn final_variance(sampler: &str, config: SchedulerConfig, steps: usize) -> f64 {
     result.iter().map(|&x| f64::from(x).powi(2)).sum()
 }
 
+/// The relative error of the point that Karras' levels 0.002 … 80 transport from σ = 80,
+/// under the exact denoiser; the truth is x·√¼/√(¼ + 80²).
+fn transported(sampler: &str, steps: usize) -> f64 {
+    let solver = SolverConfig {
+        sigmas: SigmaRule::Karras,
+        sigma_min: Some(0.002),
+        sigma_max: Some(80.0),
+        ..Default::default()
+    };
+    let config = SchedulerConfig { threshold: Threshold::None, solver, ..Default::default() };
+    let plan =
+        SamplerEntry::by_name(sampler).unwrap().plan(&config, steps, &SamplerOptions::default()).unwrap();
+    let sigmas: Vec<f64> = plan.calls().map(|call| call.sigma.into()).collect();
+    let call = Cell::new(0);
+    let exact_eps = |x: &[f32], _: f32| {
+        let variance = sigmas[call.replace(call.get() + 1)].powi(2);
+        // The network sees unit variance, x/√(1 + σ²), and E[ε | x] = σ·x/(¼ + σ²).
+        let slope = (variance * (1.0 + variance)).sqrt() / (0.25 + variance);
+        x.iter().map(|&x| (slope * f64::from(x)) as f32).collect()
+    };
+    // Rows of the Euler family first scale x_T to √ᾱ = 1; the solvers of unit variance do not.
+    let start = plan.rows.iter().position(|row| row.call.is_some()).unwrap();
+    let in_sigma = plan.rows[start].call.as_ref().unwrap().input_divisor != 1.0;
+    let x_t = if in_sigma { 80.0 } else { 80.0 / (1.0 + 80f64.powi(2)).sqrt() };
+    let none = |_| Vec::new();
+    let result = interpret::run(&plan.rows[start..], vec![x_t as f32], 1, exact_eps, none, |_, _| {});
+    let truth = 80.0 * 0.5 / (0.25 + 80f64.powi(2)).sqrt();
+    f64::from(result[0]) / truth - 1.0
+}
+
 #[track_caller]
 fn close(actual: f64, expected: f64) {
     eprintln!("{actual:.7} for {expected}: off by {:.1e}", actual - expected);
@@ -54,5 +85,18 @@ fn ddim_reaches_its_deviations() {
         [(10, 0.748257), (20, 0.867469), (50, 0.944878), (100, 0.971961), (1000, 0.996991)]
     {
         close(final_variance("ddim", SchedulerConfig::default(), steps).sqrt() / 0.5, expected);
+    }
+}
+
+#[test]
+fn solvers_transport_a_point_as_far_as_they_should() {
+    for (sampler, errors) in [
+        ("euler", [-0.153921, -0.077990, -0.039242]),
+        ("heun", [0.055270, 0.012214, 0.002871]),
+        ("dpm++2m", [0.062301, 0.013103, 0.002968]),
+    ] {
+        for (steps, expected) in [18, 36, 72].into_iter().zip(errors) {
+            close(transported(sampler, steps), expected);
+        }
     }
 }

@@ -218,7 +218,9 @@ impl SamplerEntry {
             return Err(PlanError::GuidanceScale(guidance_scale));
         }
         match options.guidance_interval {
-            Some((low, high)) if !(low <= high) => Err(PlanError::GuidanceInterval { low, high }),
+            Some((low, high)) if low.is_nan() || high.is_nan() || low > high => {
+                Err(PlanError::GuidanceInterval { low, high })
+            }
             _ => Ok(()),
         }
     }
