@@ -1,4 +1,4 @@
-//! Every intermediate sample of diffusers' DDPM and DDIM, over a network in closed form.
+//! Every intermediate sample of diffusers' schedulers, over a network in closed form.
 //!
 //! `train/reverie_train/fixtures` wrote the fixtures: a recipe, and x_T, the noise of
 //! every step, the network's w and diffusers' trajectory.

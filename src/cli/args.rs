@@ -1,10 +1,18 @@
 //! What can be asked for.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use reverie::diffusion::samplers::SAMPLERS;
 
 use super::place;
+
+/// Names the samplers there are.
+static SAMPLER_HELP: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<&str> = SAMPLERS.iter().map(|sampler| sampler.name).collect();
+    format!("{}; the model's own where left out", names.join(", "))
+});
 
 /// Diffusion models on hand-written WGSL compute shaders.
 #[derive(Debug, Parser)]
@@ -20,6 +28,8 @@ pub enum Command {
     Sample(SampleArgs),
     /// Run the network once on given tensors
     Unet(UnetArgs),
+    /// Print a sampler's program: timesteps, noise levels, coefficients, network calls
+    Schedule(ScheduleArgs),
     /// Describe a model: size, cost, memory, schedule
     Info(InfoArgs),
 }
@@ -37,8 +47,7 @@ pub struct SampleArgs {
     /// A model folder as diffusers writes it, or the name of a shipped model
     #[arg(long, value_name = "MODEL", value_parser = place::folder)]
     pub model: PathBuf,
-    /// ddpm or ddim; the model's own where left out
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = SAMPLER_HELP.as_str())]
     pub sampler: Option<String>,
     /// Scheduler steps
     #[arg(long, value_name = "K", default_value_t = 50)]
@@ -77,6 +86,31 @@ pub struct SampleArgs {
     #[arg(long, value_name = "HxW", value_parser = size)]
     pub size: Option<(usize, usize)>,
     /// Print what was done as JSON, and no progress
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
+pub struct ScheduleArgs {
+    /// A model folder as diffusers writes it, or the name of a shipped model
+    #[arg(long, value_name = "MODEL", value_parser = place::folder, conflicts_with = "scheduler")]
+    pub model: Option<PathBuf>,
+    /// A scheduler_config.json
+    #[arg(long, value_name = "FILE")]
+    pub scheduler: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", help = SAMPLER_HELP.as_str())]
+    pub sampler: Option<String>,
+    /// Scheduler steps
+    #[arg(long, value_name = "K", default_value_t = 50)]
+    pub steps: usize,
+    /// DDIM's eta: 0 is deterministic, 1 ancestral
+    #[arg(long, value_name = "E", default_value_t = 0.0)]
+    pub eta: f32,
+    /// s in eps_uncond + s (eps_cond - eps_uncond)
+    #[arg(long, value_name = "G", default_value_t = 1.0)]
+    pub guidance_scale: f32,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

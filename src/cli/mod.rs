@@ -9,6 +9,7 @@ mod picture;
 mod place;
 mod recipe;
 mod sample;
+mod schedule;
 mod tensors;
 mod unet;
 mod wish;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Info(args) => info::run(&args),
+        Command::Schedule(args) => schedule::run(&args),
         Command::Sample(args) => pollster::block_on(backend::run(args.backend, sample::Sample(&args))),
         Command::Unet(args) => pollster::block_on(backend::run(args.backend, unet::Pass(&args))),
     }

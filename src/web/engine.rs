@@ -18,6 +18,7 @@ use super::forward::Forward;
 use super::golden::Golden;
 use super::screen::Screen;
 use super::{error, probe};
+use crate::diffusion::samplers::SamplerEntry;
 use crate::diffusion::schedule::snr;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
@@ -291,7 +292,8 @@ impl State {
             size: None,
             condition: condition(wish, &loaded.model),
             guidance_scale: wish.guidance_scale,
-            eta: wish.eta,
+            // The page keeps η while another sampler is chosen.
+            eta: if takes_eta(&wish.sampler) { wish.eta } else { 0.0 },
             noise: NoiseSource::Seed(wish.seed as u64),
             keep_bytes: KEEP_BYTES,
         };
@@ -363,4 +365,8 @@ fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
 
 fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
     serde_wasm_bindgen::from_value(value).map_err(|e| error::error("RecipeInvalid", &e.to_string()))
+}
+
+fn takes_eta(sampler: &str) -> bool {
+    SamplerEntry::by_name(sampler).is_ok_and(|sampler| sampler.takes_eta)
 }
