@@ -2,7 +2,7 @@
 
 use super::terms::{copy, history, set};
 use super::{PlanError, SOLVER, SamplerEntry, Setting};
-use crate::diffusion::prediction::{Level, PredictionType};
+use crate::diffusion::prediction::PredictionType;
 use crate::diffusion::row::{Assign, Call, Register, Row};
 use crate::diffusion::spacing::TimestepSpacing;
 
@@ -137,15 +137,19 @@ impl Solver<'_> {
             None if ends_at_one => 1.0,
             None => schedule.alphas_cumprod[0],
         };
+        // In float64: from pure noise two terms of 1/√ᾱ all but cancel.
+        let [alpha_bar, alpha_bar_to] = [alpha_bar, alpha_bar_to].map(f64::from);
         let (beta_bar, beta_bar_to) = (1.0 - alpha_bar, 1.0 - alpha_bar_to);
         let divisor = alpha_bar * beta_bar_to.sqrt() + (alpha_bar * beta_bar * alpha_bar_to).sqrt();
         let from_eps = -((alpha_bar_to - alpha_bar) / divisor);
         let from_sample = (alpha_bar_to / alpha_bar).sqrt();
-        let Level { signal, noise } = Level::of_alpha_bar(alpha_bar);
         let (from_sample, from_output) = match self.setting.config.prediction_type {
-            PredictionType::VPrediction => (from_sample + from_eps * noise, from_eps * signal),
+            PredictionType::VPrediction => {
+                (from_sample + from_eps * beta_bar.sqrt(), from_eps * alpha_bar.sqrt())
+            }
             PredictionType::Epsilon | PredictionType::Sample => (from_sample, from_eps),
         };
+        let (from_sample, from_output) = (from_sample as f32, from_output as f32);
         let outputs = outputs.iter().map(|&(register, share)| (register, from_output * share));
         let terms: Vec<_> = [(start, from_sample)].into_iter().chain(outputs).collect();
         Ok(set(Register::Sample, &terms, 0.0))

@@ -1,6 +1,6 @@
 use super::*;
 use crate::diffusion::prediction::PredictionType;
-use crate::diffusion::row::{NOISE, Register};
+use crate::diffusion::row::{MAX_ASSIGNS, NOISE, Register};
 use crate::diffusion::schedule::{BetaSchedule, Ends};
 use crate::diffusion::scheduler_config::VarianceType;
 use crate::diffusion::spacing::TimestepSpacing;
@@ -125,4 +125,86 @@ fn only_timestep_zero_of_ddpm_is_free_of_noise() {
     assert_eq!(noisy, [true, true, true, true, true, true, true, true, true, false]);
     let trailing = plan("ddpm", &large(TimestepSpacing::Trailing), 10).unwrap();
     assert!(trailing.rows.iter().all(|row| row.uses_noise), "the last timestep is 99");
+}
+
+/// The number of network calls is what each method promises.
+#[test]
+fn network_calls_are_as_promised() {
+    let config = SchedulerConfig::default();
+    for sampler in SAMPLERS {
+        for steps in [4, 5, 12, 20] {
+            let plan = plan(sampler.name, &config, steps).unwrap();
+            let expected = match sampler.name {
+                "heun" | "dpm2" | "dpm2-a" | "edm" => 2 * steps - 1,
+                "pndm" => steps + 9,
+                _ => steps,
+            };
+            assert_eq!(plan.calls().count(), expected, "{} at {steps} steps", sampler.name);
+            assert_eq!(plan.steps.len(), steps);
+            assert_eq!(plan.steps.iter().map(|facts| facts.network_calls).sum::<usize>(), expected);
+            assert!(plan.rows.iter().all(|row| row.assigns.len() <= MAX_ASSIGNS));
+        }
+    }
+    let mut plms = config;
+    plms.solver.skip_prk_steps = true;
+    assert_eq!(plan("pndm", &plms, 10).unwrap().calls().count(), 11);
+}
+
+#[test]
+fn a_config_selects_among_the_samplers_of_its_class() {
+    for (more, expected) in [
+        ("", "dpm++2m"),
+        (r#", "solver_order": 3"#, "dpm++3m"),
+        (r#", "algorithm_type": "sde-dpmsolver++", "solver_order": 3"#, "dpm++2m-sde"),
+    ] {
+        let text = format!(r#"{{"_class_name": "DPMSolverMultistepScheduler"{more}}}"#);
+        let config = SchedulerConfig::from_json(&text).unwrap();
+        assert_eq!(SamplerEntry::of_config(&config).unwrap().name, expected);
+    }
+}
+
+#[test]
+fn noise_that_a_sampler_does_not_have_is_refused() {
+    let config = SchedulerConfig::default();
+    let eta = SamplerOptions { eta: 1.0, ..Default::default() };
+    let churn = SamplerOptions { churn: Churn { s_churn: 4.0, ..Default::default() }, ..Default::default() };
+    for sampler in SAMPLERS {
+        let refused =
+            |options| matches!(sampler.plan(&config, 10, options), Err(PlanError::NoSuchNoise { .. }));
+        assert_eq!(refused(&eta), !sampler.takes_eta, "{}", sampler.name);
+        assert_eq!(refused(&churn), !sampler.takes_churn, "{}", sampler.name);
+    }
+}
+
+#[test]
+fn guidance_acts_within_its_interval() {
+    let options =
+        SamplerOptions { guidance_scale: 3.0, guidance_interval: Some((200.0, 700.0)), ..Default::default() };
+    let plan =
+        SamplerEntry::by_name("ddim").unwrap().plan(&SchedulerConfig::default(), 10, &options).unwrap();
+    for call in plan.calls() {
+        let expected = if (200.0..=700.0).contains(&call.timestep) { 3.0 } else { 1.0 };
+        assert_eq!(call.guidance_scale, expected, "timestep {}", call.timestep);
+    }
+}
+
+/// Whatever is planned is finite, or refused: cosine's last ᾱ, zero SNR, every prediction.
+#[test]
+fn no_number_is_infinite() {
+    for (schedule, zero_snr) in [("squaredcos_cap_v2", false), ("linear", true)] {
+        for prediction in PredictionType::NAMES {
+            let text = format!(
+                r#"{{"beta_schedule": "{schedule}", "rescale_betas_zero_snr": {zero_snr},
+                    "prediction_type": "{prediction}", "timestep_spacing": "trailing"}}"#
+            );
+            let config = SchedulerConfig::from_json(&text).unwrap();
+            for sampler in SAMPLERS {
+                for steps in [1, 2, 10, 999, 1000] {
+                    if let Ok(plan) = plan(sampler.name, &config, steps) {
+                        assert!(plan.rows.iter().all(Row::is_finite), "{} at {steps}", sampler.name);
+                    }
+                }
+            }
+        }
+    }
 }

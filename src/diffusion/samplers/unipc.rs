@@ -4,6 +4,7 @@ use super::grid::{Family, Grid};
 use super::lambda::Point;
 use super::terms::{copy, history, set};
 use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
+use crate::diffusion::prediction::Level;
 use crate::diffusion::row::{Register, Row};
 use crate::diffusion::scheduler_config::SolverType;
 
@@ -32,7 +33,7 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let mut order = 0;
     for step in 0..steps {
         let prediction = setting.config.prediction_type;
-        let level = crate::diffusion::prediction::Level::of_sigma(grid.sigmas[step]);
+        let level = Level::of_sigma(grid.sigmas[step]);
         let call = setting.choices(prediction.call_at(grid.timesteps[step], level, false));
         let corrects = step > 0 && !solver.disable_corrector.contains(&(step - 1));
         let corrected =
