@@ -41,18 +41,6 @@ class Dataset:
         """The images as the network sees them, f32 in [-1, 1]."""
         return to_samples(self.images[indices])
 
-    def head(self, count: int) -> "Dataset":
-        """The first `count` images alone."""
-        return Dataset(
-            self.images[:count],
-            self.labels[:count],
-            self.attributes,
-            self.visible[:count],
-            self.licence,
-            self.credits,
-            self.artists,
-        )
-
 
 def to_samples(images: torch.Tensor) -> torch.Tensor:
     return images.float().div(127.5).sub(1)
