@@ -16,7 +16,9 @@ use serde::Deserialize;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/schedulers");
 /// max |Δ| over max |reference|, of every step.
-const TOLERANCE: f32 = 3e-5;
+const TOLERANCE: f32 = 1e-5;
+/// The one case that misses it, at 2.0e-5.
+const EXCEPTION: (&str, f32) = ("deis-1", 3e-5);
 
 #[derive(Deserialize)]
 struct Recipe {
@@ -64,6 +66,7 @@ fn error_of(recipe: &Path) -> f32 {
     let plan = sampler.plan(&config, recipe.steps, &options).unwrap();
 
     let timesteps = file.tensor("timesteps").unwrap();
+    let whole = timesteps.dtype() == Dtype::I64;
     let timesteps: Vec<f32> = match timesteps.dtype() {
         Dtype::I64 => timesteps
             .data()
@@ -80,7 +83,9 @@ fn error_of(recipe: &Path) -> f32 {
     let calls: Vec<f32> = plan.calls().map(|call| call.timestep).collect();
     assert_eq!(calls.len(), timesteps.len(), "network calls");
     for (ours, theirs) in calls.iter().zip(&timesteps) {
-        assert!((ours - theirs).abs() <= 2e-3, "timesteps {calls:?} for {timesteps:?}");
+        // Those that diffusers interpolates between noise levels are fractions.
+        let limit = if whole { 0.0 } else { 2e-3 };
+        assert!((ours - theirs).abs() <= limit, "timesteps {calls:?} for {timesteps:?}");
     }
 
     let learned = recipe.scheduler["variance_type"] == "learned_range";
@@ -118,8 +123,9 @@ fn trajectories_are_those_of_diffusers() {
     assert!(cases.len() >= 90, "{} cases in {FIXTURES}", cases.len());
     for case in cases {
         let error = error_of(&case);
-        let name = case.file_stem().unwrap().display();
+        let name = case.file_stem().unwrap().to_str().unwrap();
         eprintln!("{error:.1e} {name}");
-        assert!(error <= TOLERANCE, "{name} is off by {error:e}");
+        let tolerance = if name == EXCEPTION.0 { EXCEPTION.1 } else { TOLERANCE };
+        assert!(error <= tolerance, "{name} is off by {error:e}");
     }
 }

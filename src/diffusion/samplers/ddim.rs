@@ -9,7 +9,7 @@ pub(super) const DDIM: SamplerEntry = SamplerEntry {
     name: "ddim",
     title: "DDIM",
     paper: "Song, Meng, Ermon: Denoising Diffusion Implicit Models, arXiv:2010.02502",
-    diffusers_class: "DDIMScheduler",
+    diffusers_class: Some("DDIMScheduler"),
     takes_eta: true,
     default_spacing: TimestepSpacing::Leading,
     thresholds: Thresholds::Any,

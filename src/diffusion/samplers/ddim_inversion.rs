@@ -10,7 +10,7 @@ pub(super) const DDIM_INVERSION: SamplerEntry = SamplerEntry {
     name: "ddim-inversion",
     title: "DDIM inversion",
     paper: "Song, Meng, Ermon: Denoising Diffusion Implicit Models, arXiv:2010.02502, §4.3",
-    diffusers_class: "DDIMInverseScheduler",
+    diffusers_class: Some("DDIMInverseScheduler"),
     default_spacing: TimestepSpacing::Leading,
     thresholds: Thresholds::Clip,
     plan,

@@ -10,7 +10,7 @@ pub(super) const DDPM: SamplerEntry = SamplerEntry {
     name: "ddpm",
     title: "DDPM",
     paper: "Ho, Jain, Abbeel: Denoising Diffusion Probabilistic Models, arXiv:2006.11239",
-    diffusers_class: "DDPMScheduler",
+    diffusers_class: Some("DDPMScheduler"),
     default_spacing: TimestepSpacing::Leading,
     thresholds: Thresholds::Any,
     plan,

@@ -12,7 +12,7 @@ pub(super) const DEIS: SamplerEntry = SamplerEntry {
     name: "deis",
     title: "DEIS",
     paper: "Zhang, Chen: Fast Sampling with Exponential Integrators, arXiv:2204.13902, log ρ multistep",
-    diffusers_class: CLASS,
+    diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,
     plan,
     ..SOLVER

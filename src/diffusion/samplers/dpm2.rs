@@ -11,7 +11,7 @@ pub(super) const DPM2: SamplerEntry = SamplerEntry {
     name: "dpm2",
     title: "DPM2",
     paper: "Karras et al., arXiv:2206.00364, algorithm 2, with DPM-Solver-2's midpoint, arXiv:2206.00927",
-    diffusers_class: "KDPM2DiscreteScheduler",
+    diffusers_class: Some("KDPM2DiscreteScheduler"),
     plan: |setting| plan(setting, false),
     ..SOLVER
 };
@@ -20,7 +20,7 @@ pub(super) const DPM2: SamplerEntry = SamplerEntry {
 pub(super) const DPM2_ANCESTRAL: SamplerEntry = SamplerEntry {
     name: "dpm2-a",
     title: "DPM2 ancestral",
-    diffusers_class: "KDPM2AncestralDiscreteScheduler",
+    diffusers_class: Some("KDPM2AncestralDiscreteScheduler"),
     plan: |setting| plan(setting, true),
     ..DPM2
 };

@@ -13,7 +13,7 @@ pub(super) const DPM_2M: SamplerEntry = SamplerEntry {
     name: "dpm++2m",
     title: "DPM-Solver++ (2M)",
     paper: "Lu, Zhou, Bao, Chen, Li, Zhu: DPM-Solver++, arXiv:2211.01095, algorithm 2",
-    diffusers_class: CLASS,
+    diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,
     fits: |solver| !is_stochastic(solver) && solver.solver_order < 3,
     plan: |setting| plan(setting, setting.order(CLASS).min(2), false),

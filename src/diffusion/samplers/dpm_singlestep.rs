@@ -13,7 +13,7 @@ pub(super) const DPM_2S: SamplerEntry = SamplerEntry {
     name: "dpm++2s",
     title: "DPM-Solver++ (2S)",
     paper: "Lu, Zhou, Bao, Chen, Li, Zhu: DPM-Solver++, arXiv:2211.01095, algorithm 1",
-    diffusers_class: CLASS,
+    diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,
     plan,
     ..SOLVER

@@ -16,7 +16,7 @@ pub(super) const EDM: SamplerEntry = SamplerEntry {
     name: "edm",
     title: "EDM (Heun)",
     paper: "Karras, Aittala, Aila, Laine: Elucidating the Design Space, arXiv:2206.00364, algorithm 2",
-    diffusers_class: "EDMHeunScheduler",
+    diffusers_class: None,
     takes_churn: true,
     plan: heun,
     ..SOLVER
@@ -26,7 +26,7 @@ pub(super) const EDM: SamplerEntry = SamplerEntry {
 pub(super) const EDM_EULER: SamplerEntry = SamplerEntry {
     name: "edm-euler",
     title: "EDM (Euler)",
-    diffusers_class: "EDMEulerScheduler",
+    diffusers_class: Some("EDMEulerScheduler"),
     plan: euler,
     ..EDM
 };

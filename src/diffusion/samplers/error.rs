@@ -8,7 +8,7 @@ use super::SAMPLERS;
 /// A run that cannot be planned; each message says what to change.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    #[error("unknown sampler {0:?}; known are {known}", known = list(|sampler| sampler.name))]
+    #[error("unknown sampler {0:?}; known are {known}", known = list(|sampler| Some(sampler.name)))]
     UnknownSampler(String),
     #[error(
         "the scheduler config's _class_name is {0:?}; known are {known}, or name a sampler",
@@ -17,7 +17,7 @@ pub enum PlanError {
     UnknownClass(String),
     #[error(
         "the scheduler config has no _class_name; name a sampler: {known}",
-        known = list(|sampler| sampler.name)
+        known = list(|sampler| Some(sampler.name))
     )]
     NoClass,
     #[error("{steps} steps; choose from 1 to {most}, the model's num_train_timesteps")]
@@ -62,6 +62,6 @@ pub enum PlanError {
     Schedule(#[from] ScheduleError),
 }
 
-fn list(of: fn(&super::SamplerEntry) -> &str) -> String {
-    SAMPLERS.iter().map(of).collect::<Vec<_>>().join(", ")
+fn list(of: fn(&super::SamplerEntry) -> Option<&'static str>) -> String {
+    SAMPLERS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
 }

@@ -11,7 +11,7 @@ pub(super) const EULER: SamplerEntry = SamplerEntry {
     name: "euler",
     title: "Euler",
     paper: "Karras, Aittala, Aila, Laine: Elucidating the Design Space, arXiv:2206.00364",
-    diffusers_class: "EulerDiscreteScheduler",
+    diffusers_class: Some("EulerDiscreteScheduler"),
     takes_churn: true,
     plan,
     ..SOLVER

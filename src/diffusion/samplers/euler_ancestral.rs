@@ -9,7 +9,7 @@ pub(super) const EULER_ANCESTRAL: SamplerEntry = SamplerEntry {
     name: "euler-a",
     title: "Euler ancestral",
     paper: "Crowson: k-diffusion, sample_euler_ancestral, after Song et al., arXiv:2011.13456",
-    diffusers_class: "EulerAncestralDiscreteScheduler",
+    diffusers_class: Some("EulerAncestralDiscreteScheduler"),
     plan,
     ..SOLVER
 };

@@ -9,7 +9,7 @@ pub(super) const HEUN: SamplerEntry = SamplerEntry {
     name: "heun",
     title: "Heun",
     paper: "Karras, Aittala, Aila, Laine: Elucidating the Design Space, arXiv:2206.00364",
-    diffusers_class: "HeunDiscreteScheduler",
+    diffusers_class: Some("HeunDiscreteScheduler"),
     thresholds: Thresholds::Clip,
     plan,
     ..SOLVER

@@ -9,7 +9,7 @@ pub(super) const LMS: SamplerEntry = SamplerEntry {
     name: "lms",
     title: "LMS",
     paper: "Crowson: k-diffusion, sample_lms; Adams & Bashforth's method on uneven steps",
-    diffusers_class: "LMSDiscreteScheduler",
+    diffusers_class: Some("LMSDiscreteScheduler"),
     plan,
     ..SOLVER
 };

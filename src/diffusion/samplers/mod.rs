@@ -60,7 +60,7 @@ const SOLVER: SamplerEntry = SamplerEntry {
     name: "",
     title: "",
     paper: "",
-    diffusers_class: "",
+    diffusers_class: None,
     takes_eta: false,
     takes_churn: false,
     default_spacing: TimestepSpacing::Linspace,
@@ -87,8 +87,8 @@ pub struct SamplerEntry {
     pub name: &'static str,
     pub title: &'static str,
     pub paper: &'static str,
-    /// The `_class_name` of the scheduler configs that mean it.
-    pub diffusers_class: &'static str,
+    /// The `_class_name` of the scheduler configs that mean it; None where diffusers has none.
+    pub diffusers_class: Option<&'static str>,
     /// Whether [`SamplerOptions::eta`] has a meaning for it; another than 0 is refused otherwise.
     pub takes_eta: bool,
     /// The same of [`SamplerOptions::churn`].
@@ -172,7 +172,8 @@ impl SamplerEntry {
     /// The sampler that a config's `_class_name` means.
     pub fn of_config(config: &SchedulerConfig) -> Result<&'static Self, PlanError> {
         let class = config.class_name.as_deref().ok_or(PlanError::NoClass)?;
-        let means = |sampler: &&Self| sampler.diffusers_class == class && (sampler.fits)(&config.solver);
+        let means =
+            |sampler: &&Self| sampler.diffusers_class == Some(class) && (sampler.fits)(&config.solver);
         let found = SAMPLERS.iter().find(means);
         found.ok_or_else(|| PlanError::UnknownClass(short(class)))
     }

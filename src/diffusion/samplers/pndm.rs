@@ -11,7 +11,7 @@ pub(super) const PNDM: SamplerEntry = SamplerEntry {
     name: "pndm",
     title: "PNDM",
     paper: "Liu, Ren, Lin, Zhao: Pseudo Numerical Methods for Diffusion Models, arXiv:2202.09778",
-    diffusers_class: "PNDMScheduler",
+    diffusers_class: Some("PNDMScheduler"),
     default_spacing: TimestepSpacing::Leading,
     plan,
     ..SOLVER

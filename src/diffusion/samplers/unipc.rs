@@ -13,7 +13,7 @@ pub(super) const UNIPC: SamplerEntry = SamplerEntry {
     name: "unipc",
     title: "UniPC",
     paper: "Zhao, Bai, Rao, Zhou, Lu: UniPC, arXiv:2302.04867, algorithms 5 to 8",
-    diffusers_class: CLASS,
+    diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,
     plan,
     ..SOLVER
