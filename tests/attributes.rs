@@ -10,6 +10,7 @@ use common::{fixture, tensor};
 use pollster::block_on;
 use proptest::prelude::*;
 use reverie::cpu::CpuMachine;
+use reverie::diffusion::samplers::SamplerOptions;
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run, SessionError, Wish};
 use reverie::unet::attributes::{Attributes, AttributesError};
 use reverie::unet::config::UNetConfig;
@@ -123,8 +124,7 @@ fn recipe(condition: Condition, guidance_scale: f32) -> Recipe {
         first_sample: 0,
         size: None,
         condition,
-        guidance_scale,
-        eta: 0.0,
+        options: SamplerOptions { guidance_scale, ..Default::default() },
         noise: NoiseSource::Seed(1),
         keep_bytes: 0,
     }

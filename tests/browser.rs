@@ -6,6 +6,7 @@ mod random_model;
 
 use std::collections::BTreeMap;
 
+use reverie::diffusion::samplers::SamplerOptions;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::ALL;
 use reverie::kernels::case::relative_error;
@@ -110,8 +111,7 @@ fn recipe() -> Recipe {
         first_sample: 0,
         size: None,
         condition: Condition::Classes(vec![3]),
-        guidance_scale: 2.0,
-        eta: 0.0,
+        options: SamplerOptions { guidance_scale: 2.0, ..Default::default() },
         noise: NoiseSource::Seed(7),
         keep_bytes: 0,
     }

@@ -45,7 +45,7 @@ fn transported(sampler: &str, steps: usize) -> f64 {
     let config = SchedulerConfig { threshold: Threshold::None, solver, ..Default::default() };
     let plan =
         SamplerEntry::by_name(sampler).unwrap().plan(&config, steps, &SamplerOptions::default()).unwrap();
-    let sigmas: Vec<f64> = plan.calls().map(|call| call.sigma.into()).collect();
+    let sigmas: Vec<f64> = plan.calls().map(|call| call.level.sigma().into()).collect();
     let call = Cell::new(0);
     let exact_eps = |x: &[f32], _: f32| {
         let variance = sigmas[call.replace(call.get() + 1)].powi(2);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use common::{fixture, tensor};
 use pollster::block_on;
 use reverie::cpu::CpuMachine;
+use reverie::diffusion::samplers::SamplerOptions;
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
@@ -38,8 +39,7 @@ fn recipe(sampler: &str, steps: usize, batch: usize) -> Recipe {
         first_sample: 0,
         size: None,
         condition: Condition::Classes((0..batch as u32).map(|i| i % 4).collect()),
-        guidance_scale: 2.0,
-        eta: 0.0,
+        options: SamplerOptions { guidance_scale: 2.0, ..Default::default() },
         noise: NoiseSource::Seed(1),
         keep_bytes: 0,
     }
@@ -84,8 +84,11 @@ async fn error_of(machine: &mut impl Machine, name: &str) -> f32 {
             Some(class) => Condition::Classes(vec![class; shape[0]]),
             None => Condition::Attributes(wishes(&model, &file)),
         },
-        guidance_scale: given.guidance_scale,
-        eta: given.eta,
+        options: SamplerOptions {
+            eta: given.eta,
+            guidance_scale: given.guidance_scale,
+            ..Default::default()
+        },
         noise: NoiseSource::Given { x_t: x_t.clone(), steps },
         ..recipe(&given.sampler, given.steps, shape[0])
     };

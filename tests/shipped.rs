@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::{fixture, tensor};
 use pollster::block_on;
+use reverie::diffusion::samplers::SamplerOptions;
 use reverie::gpu::GpuMachine;
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
 use safetensors::SafeTensors;
@@ -61,8 +62,7 @@ fn the_shipped_models_draw_what_they_draw_in_diffusers() {
             first_sample: 0,
             size: None,
             condition: condition(&model, &file),
-            guidance_scale: 2.0,
-            eta: 0.0,
+            options: SamplerOptions { guidance_scale: 2.0, ..Default::default() },
             noise: NoiseSource::Given { x_t, steps: Vec::new() },
             keep_bytes: 0,
         };

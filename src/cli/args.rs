@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use reverie::diffusion::samplers::SAMPLERS;
+use reverie::diffusion::samplers::{Churn, SAMPLERS, SamplerOptions};
 
 use super::place;
 
@@ -41,17 +41,63 @@ pub enum Backend {
     Cpu,
 }
 
+/// A sampler, and all that it can be told.
+#[derive(Debug, clap::Args)]
+pub struct SamplerArgs {
+    #[arg(long = "sampler", value_name = "NAME", help = SAMPLER_HELP.as_str())]
+    pub name: Option<String>,
+    /// Scheduler steps
+    #[arg(long, value_name = "K", default_value_t = 50)]
+    pub steps: usize,
+    /// s in eps_uncond + s (eps_cond - eps_uncond)
+    #[arg(long, value_name = "G", default_value_t = 1.0)]
+    pub guidance_scale: f32,
+    /// The lowest and the highest timestep at which guidance acts, as 200:800
+    #[arg(long, value_name = "LOW:HIGH", value_parser = interval)]
+    pub guidance_interval: Option<(f32, f32)>,
+    /// DDIM's eta: 0 is deterministic, 1 ancestral
+    #[arg(long, value_name = "E", default_value_t = 0.0)]
+    pub eta: f32,
+    /// EDM's churn: 0 is deterministic
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    pub s_churn: f32,
+    /// The lowest noise level at which churn acts
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.0)]
+    pub s_tmin: f32,
+    /// The highest noise level at which churn acts
+    #[arg(long, value_name = "SIGMA", default_value_t = f32::INFINITY)]
+    pub s_tmax: f32,
+    /// The deviation of churn's noise
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    pub s_noise: f32,
+}
+
+impl SamplerArgs {
+    /// The sampler's name as the library knows it.
+    pub fn name(&self) -> Option<String> {
+        self.name.as_ref().map(|name| name.to_lowercase())
+    }
+
+    pub fn options(&self) -> SamplerOptions {
+        let Self { eta, guidance_scale, guidance_interval, s_churn, s_tmin, s_tmax, s_noise, .. } = *self;
+        SamplerOptions {
+            eta,
+            guidance_scale,
+            guidance_interval,
+            churn: Churn { s_churn, s_tmin, s_tmax, s_noise },
+            ..SamplerOptions::default()
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct SampleArgs {
     /// A model folder as diffusers writes it, or the name of a shipped model
     #[arg(long, value_name = "MODEL", value_parser = place::folder)]
     pub model: PathBuf,
-    #[arg(long, value_name = "NAME", help = SAMPLER_HELP.as_str())]
-    pub sampler: Option<String>,
-    /// Scheduler steps
-    #[arg(long, value_name = "K", default_value_t = 50)]
-    pub steps: usize,
+    #[command(flatten)]
+    pub sampler: SamplerArgs,
     /// The seed of all noise; sample i of a seed is the same in every batch
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
@@ -64,12 +110,6 @@ pub struct SampleArgs {
     /// A value of an attribute, as hair=pink; again for others, and what is left out is free
     #[arg(long = "attr", value_name = "NAME=VALUE")]
     pub attributes: Vec<String>,
-    /// s in eps_uncond + s (eps_cond - eps_uncond)
-    #[arg(long, value_name = "G", default_value_t = 1.0)]
-    pub guidance_scale: f32,
-    /// DDIM's eta: 0 is deterministic, 1 ancestral
-    #[arg(long, value_name = "E", default_value_t = 0.0)]
-    pub eta: f32,
     /// A safetensors file of x_T [N, C, H, W] and perhaps noise [K, N, C, H, W], instead of a seed
     #[arg(long, value_name = "FILE")]
     pub noise: Option<PathBuf>,
@@ -99,17 +139,8 @@ pub struct ScheduleArgs {
     /// A scheduler_config.json
     #[arg(long, value_name = "FILE")]
     pub scheduler: Option<PathBuf>,
-    #[arg(long, value_name = "NAME", help = SAMPLER_HELP.as_str())]
-    pub sampler: Option<String>,
-    /// Scheduler steps
-    #[arg(long, value_name = "K", default_value_t = 50)]
-    pub steps: usize,
-    /// DDIM's eta: 0 is deterministic, 1 ancestral
-    #[arg(long, value_name = "E", default_value_t = 0.0)]
-    pub eta: f32,
-    /// s in eps_uncond + s (eps_cond - eps_uncond)
-    #[arg(long, value_name = "G", default_value_t = 1.0)]
-    pub guidance_scale: f32,
+    #[command(flatten)]
+    pub sampler: SamplerArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -153,4 +184,9 @@ fn size(text: &str) -> Result<(usize, usize), String> {
     let sides = text.split_once(['x', 'X', '×']);
     let parsed = sides.and_then(|(h, w)| Some((h.parse().ok()?, w.parse().ok()?)));
     parsed.ok_or_else(|| "give height and width, as 32x32".into())
+}
+
+fn interval(text: &str) -> Result<(f32, f32), String> {
+    let ends = text.split_once(':').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    ends.ok_or_else(|| "give two timesteps, as 200:800".into())
 }

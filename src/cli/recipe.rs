@@ -16,8 +16,8 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
     model.unet.config.check_size(height, width).map_err(|e| CliError::Usage(e.to_string()))?;
     // The library checks this too, but frames are laid out for every step before it does.
     let most = model.scheduler.num_train_timesteps;
-    if !(1..=most).contains(&args.steps) {
-        return Err(SessionError::from(PlanError::Steps { steps: args.steps, most }).into());
+    if !(1..=most).contains(&args.sampler.steps) {
+        return Err(SessionError::from(PlanError::Steps { steps: args.sampler.steps, most }).into());
     }
     let asked = args.batch.map(|batch| batch as usize);
     let (batch, noise) = match &args.noise {
@@ -25,14 +25,13 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
         None => (asked.unwrap_or(1), NoiseSource::Seed(args.seed)),
     };
     Ok(Recipe {
-        sampler: args.sampler.as_ref().map(|name| name.to_lowercase()),
-        steps: args.steps,
+        sampler: args.sampler.name(),
+        steps: args.sampler.steps,
         batch,
         first_sample: 0,
         size: Some((height, width)),
         condition: wish::condition(args, model, batch)?,
-        guidance_scale: args.guidance_scale,
-        eta: args.eta,
+        options: args.sampler.options(),
         noise,
         keep_bytes: 0,
     })

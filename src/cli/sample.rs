@@ -34,6 +34,8 @@ struct Film {
     moments: Vec<usize>,
     /// `[N, C, H, W]` each.
     frames: Vec<Vec<f32>>,
+    /// What a picture of each divides by.
+    deviations: Vec<f32>,
 }
 
 /// What was done, for `--json`.
@@ -104,8 +106,8 @@ impl Task for Sample<'_> {
             seed: if let NoiseSource::Seed(seed) = recipe.noise { Some(seed) } else { None },
             classes: if let Condition::Classes(classes) = &recipe.condition { Some(classes) } else { None },
             attributes: attributes(&model, &recipe.condition),
-            guidance_scale: recipe.guidance_scale,
-            eta: recipe.eta,
+            guidance_scale: recipe.options.guidance_scale,
+            eta: recipe.options.eta,
             network_calls_per_sample,
             seconds,
             ms_per_step: 1000.0 * seconds / (recipe.steps * parts) as f64,
@@ -135,7 +137,8 @@ impl Film {
                  make fewer"
             )));
         }
-        Ok(Self { frames: vec![Vec::new(); moments.len()], moments })
+        let deviations = vec![1.0; moments.len()];
+        Ok(Self { frames: vec![Vec::new(); moments.len()], deviations, moments })
     }
 
     /// Runs to the end, and appends the samples to every frame.
@@ -147,7 +150,10 @@ impl Film {
     ) -> Result<(), CliError> {
         loop {
             match self.moments.binary_search(&run.steps_done()) {
-                Ok(place) => self.frames[place].extend(run.read_sample(machine).await?),
+                Ok(place) => {
+                    self.frames[place].extend(run.read_sample(machine).await?);
+                    self.deviations[place] = run.plan.deviation(run.steps_done());
+                }
                 // Waits for the step: the progress is true and no queue piles up.
                 Err(_) => drop(machine.read(run.instance.sample, 0, 1).await?),
             }
@@ -157,6 +163,12 @@ impl Film {
             run.step(machine);
             bar.inc(1);
         }
+    }
+
+    /// Every moment as a picture shows it.
+    fn seen(&self) -> Vec<Vec<f32>> {
+        let pairs = self.frames.iter().zip(&self.deviations);
+        pairs.map(|(frame, deviation)| frame.iter().map(|value| value / deviation).collect()).collect()
     }
 
     fn write(&self, args: &SampleArgs, format: Format, picture: Picture) -> Result<(), CliError> {
@@ -171,7 +183,7 @@ impl Film {
         };
         match format {
             Format::Png => output::write(&args.output, &picture.png(last).map_err(unwritable)?),
-            Format::Gif => output::write(&args.output, &picture.gif(&self.frames).map_err(unwritable)?),
+            Format::Gif => output::write(&args.output, &picture.gif(&self.seen()).map_err(unwritable)?),
             Format::Safetensors => {
                 let shape = vec![samples as usize, picture.channels, height as usize, width as usize];
                 let all = if args.trajectory { self.frames.concat() } else { Vec::new() };
@@ -206,7 +218,7 @@ fn picture(model: &Model, recipe: &Recipe) -> Picture {
 
 /// The moments that the output shows.
 fn moments(format: Format, args: &SampleArgs) -> Vec<usize> {
-    let steps = args.steps;
+    let steps = args.sampler.steps;
     match format {
         Format::Gif => {
             let frames = steps.min(MAX_FRAMES - 1);

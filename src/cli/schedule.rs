@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use reverie::diffusion::row::{Assign, NOISE, Register, Row};
-use reverie::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
+use reverie::diffusion::samplers::{Plan, SamplerEntry};
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::session::SessionError;
 use reverie::unet::folder::ModelFolder;
@@ -46,12 +46,11 @@ struct Combination {
 /// The command.
 pub fn run(args: &ScheduleArgs) -> Result<(), CliError> {
     let config = config(args)?;
-    let sampler = match &args.sampler {
-        Some(name) => SamplerEntry::by_name(&name.to_lowercase()),
+    let sampler = match args.sampler.name() {
+        Some(name) => SamplerEntry::by_name(&name),
         None => SamplerEntry::of_config(&config),
     };
-    let options = SamplerOptions { eta: args.eta, guidance_scale: args.guidance_scale, ..Default::default() };
-    let plan = sampler.and_then(|sampler| sampler.plan(&config, args.steps, &options));
+    let plan = sampler.and_then(|sampler| sampler.plan(&config, args.sampler.steps, &args.sampler.options()));
     let plan = plan.map_err(SessionError::from)?;
     if args.json { super::say_json(&report(&plan)) } else { super::say(&table(&report(&plan))) }
 }
@@ -93,7 +92,7 @@ fn report(plan: &Plan) -> Report<'_> {
 
 fn line(row: &Row) -> Line {
     let call = row.call.as_ref();
-    let sigma = call.map(|call| call.sigma).filter(|sigma| sigma.is_finite());
+    let sigma = call.map(|call| call.level.sigma()).filter(|sigma| sigma.is_finite());
     Line {
         step: row.step,
         timestep: call.map(|call| call.timestep),

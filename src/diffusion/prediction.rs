@@ -33,6 +33,16 @@ impl Level {
         let signal = 1.0 / (sigma * sigma + 1.0).sqrt();
         Self { signal, noise: sigma * signal }
     }
+
+    /// Noise over signal.
+    pub fn sigma(self) -> f32 {
+        self.noise / self.signal
+    }
+
+    /// What makes a sample of this level one of unit variance, for data of unit variance.
+    pub fn deviation(self) -> f32 {
+        self.signal.hypot(self.noise)
+    }
 }
 
 impl PredictionType {
@@ -56,7 +66,7 @@ impl PredictionType {
             input: Register::Sample,
             input_divisor: 1.0,
             timestep,
-            sigma: noise / signal,
+            level,
             guidance_scale: 1.0,
             x0_from_input,
             x0_from_output,
@@ -116,7 +126,7 @@ mod tests {
                 let (x0_hat, eps_hat) = estimates(&call, input, output);
                 assert!((x0_hat - x0).abs() < 1e-6, "{prediction:?}: x0 {x0_hat}");
                 assert!((eps_hat - eps).abs() < 1e-6, "{prediction:?}: eps {eps_hat}");
-                assert!((call.sigma - sigma).abs() < 1e-6);
+                assert!((call.level.sigma() - sigma).abs() < 1e-6);
             }
         }
     }

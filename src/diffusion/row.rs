@@ -4,6 +4,8 @@
 //! combinations of image registers. Every solver in the linear family (DDPM,
 //! DDIM, Euler, Heun, multistep methods, …) is a table of such rows.
 
+use super::prediction::Level;
+
 /// An image register: a whole batch of samples `[N, C, H, W]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -59,9 +61,10 @@ pub struct Call {
     pub input_divisor: f32,
     /// The timestep given to the network, possibly fractional.
     pub timestep: f32,
-    /// The input's noise level, noise over signal. Nothing computes with it: it is
-    /// what tables and pages say of the call.
-    pub sigma: f32,
+    /// How much signal and noise the input holds: the register as it is, without
+    /// `input_divisor`. Rows that need it have it in their coefficients; this is what
+    /// tables and pages say of the call.
+    pub level: Level,
     /// Guidance scale s in ε_u + s(ε_c − ε_u); 1 is the plain conditional model.
     pub guidance_scale: f32,
     /// x̂0 = (`x0_from_input`·input + `x0_from_output`·output)/`x0_divisor`, before

@@ -2,6 +2,7 @@
 
 use super::case::random;
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
+use crate::diffusion::prediction::Level;
 use crate::diffusion::row::{MAX_ASSIGNS, NOISE, REGISTERS, Register, Row, Threshold};
 pub use crate::kernels::shaders::reverse_step::Params;
 use crate::kernels::shaders::reverse_step::SHADER;
@@ -128,7 +129,7 @@ fn cases() -> Vec<Case> {
         input: Register::Sample,
         input_divisor: 1.0,
         timestep: 0.0,
-        sigma: 1.0,
+        level: Level { signal: 1.0, noise: 1.0 },
         guidance_scale: 1.0,
         x0_from_input: 1.4,
         x0_from_output: -0.7,

@@ -1,6 +1,7 @@
 //! What a visitor asks for: everything that determines a picture besides the model.
 
 use super::{Model, SessionError};
+use crate::diffusion::samplers::SamplerOptions;
 use crate::unet::config::ClassEmbedding;
 use crate::unet::network::ClassLabels;
 
@@ -16,9 +17,8 @@ pub struct Recipe {
     /// Height and width; None takes the model's own.
     pub size: Option<(usize, usize)>,
     pub condition: Condition,
-    /// s in ε_u + s·(ε_c − ε_u).
-    pub guidance_scale: f32,
-    pub eta: f32,
+    /// Guidance, and what the sampler takes.
+    pub options: SamplerOptions,
     pub noise: NoiseSource,
     /// Bytes of memory for kept frames; 0 keeps none.
     pub keep_bytes: u64,
@@ -93,7 +93,7 @@ impl Recipe {
     /// Labels of the network's batch: N samples, or 2N with guidance.
     pub(super) fn labels(&self, model: &Model) -> Result<Labels, SessionError> {
         let refuse = |message: String| Err(SessionError::Recipe(message));
-        let (batch, scale) = (self.batch, self.guidance_scale);
+        let (batch, scale) = (self.batch, self.options.guidance_scale);
         if !scale.is_finite() {
             return refuse(format!("guidance_scale is {scale}; give a number such as 2"));
         }

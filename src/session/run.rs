@@ -4,7 +4,7 @@ use super::resources::Resources;
 use super::{Model, NoiseSource, Recipe, SessionError};
 use crate::diffusion::noise::{self, Stream};
 use crate::diffusion::row::Register;
-use crate::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
+use crate::diffusion::samplers::{Plan, SamplerEntry};
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
 use crate::machine::Machine;
@@ -248,12 +248,7 @@ fn plan(model: &Model, recipe: &Recipe) -> Result<Plan, SessionError> {
         Some(name) => SamplerEntry::by_name(name)?,
         None => SamplerEntry::of_config(&model.scheduler)?,
     };
-    let options = SamplerOptions {
-        eta: recipe.eta,
-        guidance_scale: recipe.guidance_scale,
-        ..SamplerOptions::default()
-    };
-    Ok(sampler.plan(&model.scheduler, recipe.steps, &options)?)
+    Ok(sampler.plan(&model.scheduler, recipe.steps, &recipe.options)?)
 }
 
 /// The network's output must be the sample's channels, or twice as many.

@@ -18,7 +18,7 @@ use super::forward::Forward;
 use super::golden::Golden;
 use super::screen::Screen;
 use super::{error, probe};
-use crate::diffusion::samplers::SamplerEntry;
+use crate::diffusion::samplers::{SamplerEntry, SamplerOptions};
 use crate::diffusion::schedule::snr;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
@@ -291,9 +291,12 @@ impl State {
             first_sample: 0,
             size: None,
             condition: condition(wish, &loaded.model),
-            guidance_scale: wish.guidance_scale,
-            // The page keeps η while another sampler is chosen.
-            eta: if takes_eta(&wish.sampler) { wish.eta } else { 0.0 },
+            options: SamplerOptions {
+                guidance_scale: wish.guidance_scale,
+                // The page keeps η while another sampler is chosen.
+                eta: if takes_eta(&wish.sampler) { wish.eta } else { 0.0 },
+                ..SamplerOptions::default()
+            },
             noise: NoiseSource::Seed(wish.seed as u64),
             keep_bytes: KEEP_BYTES,
         };

@@ -160,6 +160,13 @@ impl Plan {
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         self.rows.iter().filter_map(|row| row.call.as_ref())
     }
+
+    /// What a picture of the sample after `steps_done` steps is divided by, so that samples that
+    /// grow with their noise level are seen as those of unit variance are.
+    pub fn deviation(&self, steps_done: usize) -> f32 {
+        let at_start = steps_done == 0;
+        self.steps.get(steps_done).filter(|_| !at_start).map_or(1.0, |step| step.deviation)
+    }
 }
 
 impl SamplerEntry {
