@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -13,6 +15,28 @@ class DataConfig:
     # How many pictures are composed, where a set is composed at all.
     train_images: int = 0
     test_images: int = 0
+
+
+@dataclass(frozen=True)
+class Focus:
+    """A rectangle of pixels whose errors count `weight` times.
+
+    For an attribute that a dozen pixels decide, whose share of the loss is too small to be learned
+    soon. What minimises the loss is the same: each pixel's own expectation.
+    """
+
+    rows: tuple[int, int]  # from, and up to but not including
+    columns: tuple[int, int]
+    weight: float
+
+    def weights(self, height: int, width: int) -> torch.Tensor:
+        """Weights [H, W] of mean 1."""
+        (top, bottom), (left, right) = self.rows, self.columns
+        if not (0 <= top < bottom <= height and 0 <= left < right <= width and self.weight > 0):
+            raise ValueError(f"{self} is no rectangle of {height}x{width} pixels and a weight")
+        weights = torch.ones(height, width)
+        weights[top:bottom, left:right] = self.weight
+        return weights / weights.mean()
 
 
 @dataclass(frozen=True)
@@ -29,6 +53,7 @@ class TrainingConfig:
     subset_share: float = 0.0
     # Min-SNR-gamma weighting of the loss (Hang et al. 2023, section 3.4); None: plain MSE.
     min_snr_gamma: float | None = None
+    focus: Focus | None = None
     ema_decay: float = 0.9995
     max_grad_norm: float = 1.0
     mixed_precision: str = "no"
@@ -68,7 +93,12 @@ def load_config(path: Path) -> Config:
     try:
         return Config(
             **table
-            | {"data": DataConfig(**table["data"]), "training": TrainingConfig(**table["training"])}
+            | {"data": DataConfig(**table["data"]), "training": _training(table["training"])}
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _training(table: dict[str, Any]) -> TrainingConfig:
+    focus = Focus(**table["focus"]) if "focus" in table else None
+    return TrainingConfig(**table | {"focus": focus})

@@ -101,6 +101,8 @@ class Trainer:
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         output = self.model(noisy, timestep, labels)
         error = F.mse_loss(output.float(), self._target(clean, noise, timestep), reduction="none")
+        if config.focus:
+            error = error * config.focus.weights(*clean.shape[2:]).to(device)
         loss = (error.mean(dim=(1, 2, 3)) * self._weight(timestep)).mean()
 
         for group in self.optimizer.param_groups:

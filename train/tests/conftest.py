@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reverie_train.config import Config, load_config
+from reverie_train.config import Config, Focus, load_config
 from reverie_train.data import Attribute, Dataset
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -28,6 +28,8 @@ def shrunk(name: str, **unet: object) -> Config:
     training = replace(
         config.training, images=48, batch_size=8, warmup_images=16, mixed_precision="no"
     )
+    if training.focus:
+        training = replace(training, focus=Focus(rows=(2, 4), columns=(1, 7), weight=8.0))
     return replace(config, unet=config.unet | small | unet, training=training)
 
 

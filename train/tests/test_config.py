@@ -1,7 +1,7 @@
 import pytest
 from conftest import CONFIGS
 
-from reverie_train.config import load_config
+from reverie_train.config import Focus, load_config
 from reverie_train.data import Attribute
 from reverie_train.network import build_denoiser, build_scheduler, gflop_per_pass, parameter_count
 
@@ -46,3 +46,19 @@ def test_a_mistake_is_named(tmp_path, old, new, named):
     path.write_text(text.replace(old, new))
     with pytest.raises(ValueError, match=named):
         load_config(path)
+
+
+def test_a_focus_weighs_its_rectangle_and_keeps_the_mean():
+    weights = load_config(CONFIGS / "portraits.toml").training.focus.weights(32, 32)
+    assert weights[18, 15] == 8 * weights[0, 0]
+    assert (weights > weights[0, 0]).sum() == 3 * 12
+    assert weights.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rows": (3, 3)}, {"columns": (0, 33)}, {"rows": (-1, 2)}, {"weight": 0.0}]
+)
+def test_a_focus_must_lie_in_the_picture(wrong):
+    focus = Focus(**{"rows": (0, 1), "columns": (0, 1), "weight": 2.0} | wrong)
+    with pytest.raises(ValueError, match="rectangle"):
+        focus.weights(32, 32)
