@@ -10,7 +10,7 @@ struct Params {
     pitch: u32,             // floats of a register's pixel
     output_pitch: u32,      // floats of an output's pixel
     register_floats: u32,   // from one register to the next
-    call: u32,              // 0 none, 1 one, 2 one with a learned variance
+    kind: u32,              // 0 no call, 1 a call, 2 one with a learned variance, 3 a corrector
     input: u32,             // the register that the network saw
     threshold: u32,         // 0 none, 1 static, 2 dynamic
     range: f32,             // of the static threshold
@@ -33,7 +33,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read> output: array<f32>;           // (N, H, W, output_pitch)
 @group(0) @binding(3) var<storage, read> noise: array<f32>;            // (N, H, W, pitch)
 @group(0) @binding(4) var<storage, read> dynamic_range: array<f32>;    // (N)
+@group(0) @binding(5) var<storage, read> langevin_ratio: array<f32>;   // (N)
 
+const CALL: u32 = 1u;
+const LEARNED: u32 = 2u;
+const CORRECTOR: u32 = 3u;
 const X0_HAT: u32 = 6u;
 const EPS_HAT: u32 = 7u;
 
@@ -59,7 +63,7 @@ fn main(
     let stride = p.register_floats;
 
     var z = noise[at];
-    if p.call != 0u {
+    if p.kind == CALL || p.kind == LEARNED {
         let x = registers[p.input * stride + at];
         let m = output[pixel * p.output_pitch + channel];
         var x0 = (p.x0_from_input * x + p.x0_from_output * m) / p.x0_divisor;
@@ -72,18 +76,24 @@ fn main(
         registers[X0_HAT * stride + at] = x0;
         let eps = p.eps_from_input * x + p.eps_from_output * m + p.eps_from_x0 * x0;
         registers[EPS_HAT * stride + at] = eps / p.eps_divisor;
-        if p.call == 2u {
+        if p.kind == LEARNED {
             let fraction = (output[pixel * p.output_pitch + p.channels + channel] + 1.0) * 0.5;
             z *= exp(0.5 * (fraction * p.max_log + (1.0 - fraction) * p.min_log));
         }
     }
 
     let low = vec4(registers[at], registers[stride + at], registers[2u * stride + at], registers[3u * stride + at]);
+    var eps_hat = registers[EPS_HAT * stride + at];
+    if p.kind == CORRECTOR {
+        let ratio = langevin_ratio[id / p.sample_values];
+        eps_hat *= ratio * ratio;
+        z *= ratio;
+    }
     let high = vec4(
         registers[4u * stride + at],
         registers[5u * stride + at],
         registers[X0_HAT * stride + at],
-        registers[EPS_HAT * stride + at],
+        eps_hat,
     );
     for (var i = 0u; i < p.assigns; i++) {
         let fresh = p.coefficients[3u * i + 2u].x * z;

@@ -1,6 +1,6 @@
 //! What a row means: its plain interpreter, on the CPU, in float32.
 
-use super::row::{NOISE, OPERANDS, REGISTERS, Register, Row, Threshold};
+use super::row::{Langevin, NOISE, OPERANDS, REGISTERS, Register, Row, Threshold};
 
 /// The images, one flat batch `[N, C, H, W]` a register. A register that no row
 /// reads may stay empty.
@@ -50,7 +50,21 @@ pub fn apply(row: &Row, registers: &mut Registers, output: &[f32], noise: &[f32]
         }
     }
 
-    let operand = |i: usize| if i == NOISE { &noise } else { &registers[i] };
+    let mut eps_hat = registers[Register::EpsHat as usize].clone();
+    if let Some(langevin) = row.langevin {
+        let ratios = ratios(langevin, &noise, &eps_hat, sample_len);
+        let samples = eps_hat.chunks_exact_mut(sample_len).zip(noise.chunks_exact_mut(sample_len));
+        for ((eps_hat, noise), ratio) in samples.zip(ratios) {
+            eps_hat.iter_mut().for_each(|eps| *eps *= ratio * ratio);
+            noise.iter_mut().for_each(|z| *z *= ratio);
+        }
+    }
+
+    let operand = |i: usize| match i {
+        NOISE => &noise,
+        i if i == Register::EpsHat as usize => &eps_hat,
+        i => &registers[i],
+    };
     let combine = |coefficients: &[f32; OPERANDS]| {
         let mut terms = (0..OPERANDS).filter(|&i| coefficients[i] != 0.0);
         let first = terms.next()?;
@@ -70,6 +84,17 @@ pub fn apply(row: &Row, registers: &mut Registers, output: &[f32], noise: &[f32]
     for (to, result) in results {
         registers[to as usize] = result;
     }
+}
+
+/// snr·‖z‖/‖ε̂‖ of each sample.
+fn ratios(langevin: Langevin, noise: &[f32], eps_hat: &[f32], sample_len: usize) -> Vec<f32> {
+    let norms = |values: &[f32]| -> Vec<f32> {
+        let norm = |sample: &[f32]| sample.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let norms: Vec<f32> = values.chunks_exact(sample_len).map(norm).collect();
+        let mean = norms.iter().sum::<f32>() / norms.len() as f32;
+        if langevin.all { vec![mean; norms.len()] } else { norms }
+    };
+    norms(noise).iter().zip(norms(eps_hat)).map(|(z, eps)| langevin.snr * z / eps).collect()
 }
 
 fn apply_threshold(threshold: Threshold, x0_hat: &mut [f32]) {
@@ -95,7 +120,7 @@ fn quantile_abs(values: &[f32], ratio: f32) -> f32 {
 }
 
 /// Runs a whole program from `x_t` [N, C, H, W] of the first timestep: `network(x, timestep)`
-/// is called as the rows ask, `noise(step)` gives a scheduler step's unit normals, and
+/// is called as the rows ask, `noise(k)` gives the k-th slice of unit normals, and
 /// `visit(step, registers)` sees every completed step. Returns the final sample.
 pub fn run(
     rows: &[Row],
@@ -112,7 +137,7 @@ pub fn run(
             let input = registers[call.input as usize].iter().map(|x| x / call.input_divisor);
             network(&input.collect::<Vec<_>>(), call.timestep)
         });
-        let noise = if row.uses_noise { noise(row.step) } else { Vec::new() };
+        let noise = row.noise.map_or(Vec::new(), &mut noise);
         apply(row, &mut registers, &output.unwrap_or_default(), &noise, sample_len);
         if row.completes_step {
             visit(row.step, &registers);
@@ -170,8 +195,7 @@ mod tests {
     fn combinations_are_simultaneous() {
         let swap = [(Register::Saved, Register::Sample), (Register::Sample, Register::Saved)];
         let assigns = swap.map(|(to, from)| Assign::new(to, &[(from, 1.0)], 0.0));
-        let row =
-            Row { call: None, assigns: assigns.to_vec(), step: 0, completes_step: true, uses_noise: false };
+        let row = Row::part(0, assigns.to_vec()).completing();
         let mut registers = Registers::default();
         registers[Register::Sample as usize] = vec![1.0];
         registers[Register::Saved as usize] = vec![2.0];

@@ -46,8 +46,11 @@ pub struct Row {
     pub step: usize,
     /// Whether this row completes its scheduler step (one trajectory entry each).
     pub completes_step: bool,
-    /// Whether some combination uses fresh noise; its slice is `step`'s.
-    pub uses_noise: bool,
+    /// The slice of the run's noise that the combinations use, if they use any: slice k for
+    /// step k where a step draws once, else in the order of drawing.
+    pub noise: Option<usize>,
+    /// Whether the combinations are a Langevin corrector's; such a row makes no call.
+    pub langevin: Option<Langevin>,
 }
 
 /// One evaluation of the network, and how its output becomes x̂0 and ε̂.
@@ -109,6 +112,17 @@ pub struct LearnedVariance {
     pub max_log: f32,
 }
 
+/// A step whose length depends on the images: with c = snr·‖z‖/‖ε̂‖, the coefficients of ε̂ are
+/// multiplied by c² and that of the noise by c (Song et al. 2021, arXiv:2011.13456, algorithms
+/// 4 and 5).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Langevin {
+    pub snr: f32,
+    /// Whether the norms are means over the batch, as in diffusers, or each sample's own, so that
+    /// a sample does not depend on its neighbours.
+    pub all: bool,
+}
+
 /// `to` ← Σ coefficient·operand; an operand with coefficient 0 is not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assign {
@@ -132,7 +146,8 @@ impl Row {
     /// Combinations before or after a call: a part of a scheduler step without one.
     pub fn part(step: usize, assigns: Vec<Assign>) -> Self {
         let uses_noise = assigns.iter().any(|assign| assign.coefficients[NOISE] != 0.0);
-        Self { call: None, assigns, step, completes_step: false, uses_noise }
+        let noise = uses_noise.then_some(step);
+        Self { call: None, assigns, step, completes_step: false, noise, langevin: None }
     }
 
     /// The same row with a call ahead of its combinations.

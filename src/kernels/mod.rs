@@ -13,9 +13,11 @@ pub mod class_embedding;
 pub mod conv3x3;
 pub mod conv3x3_stride2;
 pub mod dynamic_threshold;
+pub mod error_norm;
 pub mod forward_noise;
 pub mod group_norm;
 pub mod guidance;
+pub mod langevin_ratio;
 pub mod linear;
 pub mod network_input;
 pub mod present;
@@ -37,9 +39,11 @@ pub static ALL: &[&Kernel] = &[
     &conv3x3::KERNEL,
     &conv3x3_stride2::KERNEL,
     &dynamic_threshold::KERNEL,
+    &error_norm::KERNEL,
     &forward_noise::KERNEL,
     &group_norm::KERNEL,
     &guidance::KERNEL,
+    &langevin_ratio::KERNEL,
     &linear::KERNEL,
     &network_input::KERNEL,
     &reverse_step::KERNEL,

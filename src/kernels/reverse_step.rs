@@ -9,8 +9,13 @@ use crate::kernels::shaders::reverse_step::SHADER;
 
 pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
 
-/// Buffers: registers, output, noise, dynamic_range. One uniform a row.
-pub fn dispatch(rows: &[Params], buffers: [BufferId; 4]) -> Dispatch {
+/// Kinds of rows, as the shader knows them; 0 is one without a call.
+const CALL: u32 = 1;
+const LEARNED: u32 = 2;
+const CORRECTOR: u32 = 3;
+
+/// Buffers: registers, output, noise, dynamic_range, langevin_ratio. One uniform a row.
+pub fn dispatch(rows: &[Params], buffers: [BufferId; 5]) -> Dispatch {
     Dispatch::with_rows(&KERNEL, rows, &buffers, flat_grid(rows[0].count))
 }
 
@@ -53,6 +58,7 @@ impl Params {
             output_pitch: shape.output_pitch(),
             register_floats: shape.register_floats(),
             assigns: row.assigns.len() as u32,
+            kind: if row.langevin.is_some() { CORRECTOR } else { 0 },
             ..Default::default()
         };
         for (i, assign) in row.assigns.iter().enumerate() {
@@ -62,7 +68,7 @@ impl Params {
             }
         }
         let Some(call) = &row.call else { return p };
-        p.call = 1;
+        p.kind = CALL;
         p.input = call.input as u32;
         (p.threshold, p.range) = match call.threshold {
             Threshold::None => (0, 0.0),
@@ -70,7 +76,7 @@ impl Params {
             Threshold::Dynamic { .. } => (2, 0.0),
         };
         if let Some(variance) = call.learned_variance {
-            p.call = 2;
+            p.kind = LEARNED;
             p.min_log = variance.min_log;
             p.max_log = variance.max_log;
         }
@@ -87,7 +93,7 @@ impl Params {
 
 fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
-    let [model_output, noise, dynamic_range] = floats(reads);
+    let [model_output, noise, dynamic_range, langevin_ratio] = floats(reads);
     let registers = output(writes);
     let stride = p.register_floats as usize;
     for id in 0..p.count as usize {
@@ -95,7 +101,7 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
         let at = pixel * p.pitch as usize + channel;
         let seen = pixel * p.output_pitch as usize + channel;
         let mut z = noise[at];
-        if p.call != 0 {
+        if p.kind == CALL || p.kind == LEARNED {
             let (x, m) = (registers[p.input as usize * stride + at], model_output[seen]);
             let mut x0 = (p.x0_from_input * x + p.x0_from_output * m) / p.x0_divisor;
             if p.threshold == 1 {
@@ -107,12 +113,17 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
             registers[Register::X0Hat as usize * stride + at] = x0;
             registers[Register::EpsHat as usize * stride + at] =
                 (p.eps_from_input * x + p.eps_from_output * m + p.eps_from_x0 * x0) / p.eps_divisor;
-            if p.call == 2 {
+            if p.kind == LEARNED {
                 let fraction = (model_output[seen + p.channels as usize] + 1.0) * 0.5;
                 z *= (0.5 * (fraction * p.max_log + (1.0 - fraction) * p.min_log)).exp();
             }
         }
-        let values: [f32; REGISTERS] = std::array::from_fn(|r| registers[r * stride + at]);
+        let mut values: [f32; REGISTERS] = std::array::from_fn(|r| registers[r * stride + at]);
+        if p.kind == CORRECTOR {
+            let ratio = langevin_ratio[id / p.sample_values as usize];
+            values[Register::EpsHat as usize] *= ratio * ratio;
+            z *= ratio;
+        }
         for i in 0..p.assigns as usize {
             let coefficient = |operand: usize| p.coefficients[3 * i + operand / 4][operand % 4];
             // A register that no coefficient asks for may hold anything.
@@ -124,7 +135,7 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
 }
 
 fn cases() -> Vec<Case> {
-    use crate::diffusion::row::{Assign, Call, LearnedVariance};
+    use crate::diffusion::row::{Assign, Call, Langevin, LearnedVariance};
     let call = Call {
         input: Register::Sample,
         input_divisor: 1.0,
@@ -149,7 +160,8 @@ fn cases() -> Vec<Case> {
         assigns: vec![step, save, swap],
         step: 0,
         completes_step: true,
-        uses_noise: true,
+        noise: Some(0),
+        langevin: None,
     };
     let with = |change: fn(&mut Call)| {
         let mut row = row.clone();
@@ -165,6 +177,10 @@ fn cases() -> Vec<Case> {
             "learned variance",
             with(|c| c.learned_variance = Some(LearnedVariance { min_log: -3.0, max_log: -1.0 })),
         ),
+        (
+            "a corrector",
+            Row { call: None, langevin: Some(Langevin { snr: 0.16, all: false }), ..row.clone() },
+        ),
     ];
     let shape = Shape { batch: 2, pixels: 15, channels: 3, output_channels: 6 };
     rows.map(|(label, row)| {
@@ -174,6 +190,7 @@ fn cases() -> Vec<Case> {
             random(2, shape.batch * shape.pixels * shape.output_pitch()),
             random(3, shape.register_floats()),
             [0.7f32, 1.3, 0.0, 0.0].map(f32::to_bits).to_vec(),
+            [0.4f32, 0.9, 0.0, 0.0].map(f32::to_bits).to_vec(),
         ];
         Case::new(label, &KERNEL, &p, buffers, flat_grid(p.count))
     })

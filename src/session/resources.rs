@@ -2,10 +2,12 @@
 
 use super::Model;
 use super::run::LENSES;
-use crate::diffusion::row::{REGISTERS, Row, Threshold};
+use crate::diffusion::row::{Langevin, REGISTERS, Register, Row, Threshold};
 use crate::diffusion::samplers::Plan;
 use crate::kernels::reverse_step::Shape;
-use crate::kernels::{BufferId, Dispatch, dynamic_threshold, guidance, network_input, reverse_step};
+use crate::kernels::{
+    BufferId, Dispatch, dynamic_threshold, guidance, langevin_ratio, network_input, reverse_step,
+};
 use crate::machine::{Machine, MachineError, ProgramId};
 use crate::unet::network::Instance;
 
@@ -121,8 +123,13 @@ impl<M: Machine> Builder<'_, M> {
             let params: Vec<_> = rows.iter().map(|row| threshold_params(row, shape)).collect();
             after.push(dynamic_threshold::dispatch(&params, [registers, output, ranges]));
         }
+        let ratios = self.allocate(shape.batch as usize)?;
+        if rows.iter().any(|row| row.langevin.is_some()) {
+            let params: Vec<_> = rows.iter().map(|row| langevin_params(row, shape)).collect();
+            after.push(langevin_ratio::dispatch(&params, [registers, noise, ratios]));
+        }
         let params: Vec<_> = rows.iter().map(|row| reverse_step::Params::of(row, shape)).collect();
-        after.push(reverse_step::dispatch(&params, [registers, output, noise, ranges]));
+        after.push(reverse_step::dispatch(&params, [registers, output, noise, ranges, ratios]));
         let before = self.machine.compile(vec![before])?;
         let after = self.machine.compile(after).inspect_err(|_| self.machine.discard(before))?;
         Ok((before, after))
@@ -153,6 +160,19 @@ fn guidance_params(row: &Row, shape: Shape) -> guidance::Params {
         pitch: shape.output_pitch(),
         channels: shape.channels,
         scale: row.call.as_ref().map_or(1.0, |call| call.guidance_scale),
+    }
+}
+
+fn langevin_params(row: &Row, shape: Shape) -> langevin_ratio::Params {
+    let Langevin { snr, all } = row.langevin.unwrap_or(Langevin { snr: 0.0, all: false });
+    langevin_ratio::Params {
+        batch: shape.batch,
+        pixels: shape.pixels,
+        channels: shape.channels,
+        pitch: shape.pitch(),
+        eps_offset: Register::EpsHat as u32 * shape.register_floats(),
+        all: u32::from(all),
+        snr,
     }
 }
 

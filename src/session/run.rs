@@ -127,9 +127,9 @@ impl Run {
 
     fn row<M: Machine>(&mut self, machine: &mut M) {
         let row = &self.plan.rows[self.next_row];
-        let (step, uses_noise, has_call) = (row.step, row.uses_noise, row.call.is_some());
-        if uses_noise {
-            machine.write(self.resources.noise, 0, &self.fresh(Some(step)));
+        let (noise, has_call) = (row.noise, row.call.is_some());
+        if noise.is_some() {
+            machine.write(self.resources.noise, 0, &self.fresh(noise));
         }
         if has_call {
             self.call(machine);
@@ -151,14 +151,14 @@ impl Run {
         self.calls += 1;
     }
 
-    /// This step's normals (or x_T's) for every sample, in the kernels' order.
-    fn fresh(&self, step: Option<usize>) -> Vec<u32> {
+    /// A slice of normals (or x_T's) for every sample, in the kernels' order.
+    fn fresh(&self, slice: Option<usize>) -> Vec<u32> {
         let pixels = self.shape.pixels as usize;
         let channels = self.shape.channels as usize;
         let all = pixels * channels * self.shape.batch as usize;
-        match (&self.noise, step) {
-            (NoiseSource::Seed(seed), step) => {
-                let stream = step.map_or(Stream::Initial, |k| Stream::Step(k as u32));
+        match (&self.noise, slice) {
+            (NoiseSource::Seed(seed), slice) => {
+                let stream = slice.map_or(Stream::Initial, |k| Stream::Step(k as u32));
                 let mut values = vec![0f32; all];
                 for (n, out) in (self.first_sample..).zip(values.chunks_mut(pixels * channels)) {
                     noise::normal(*seed, n, 0, stream, out);
@@ -268,7 +268,7 @@ fn check_output(plan: &Plan, shape: Shape) -> Result<(), SessionError> {
 fn check_noise(noise: &NoiseSource, plan: &Plan, shape: Shape) -> Result<(), SessionError> {
     let NoiseSource::Given { x_t, steps } = noise else { return Ok(()) };
     let all = (shape.batch * shape.pixels * shape.channels) as usize;
-    let used = plan.rows.iter().filter(|row| row.uses_noise).map(|row| row.step + 1).max().unwrap_or(0);
+    let used = plan.rows.iter().filter_map(|row| row.noise).max().map_or(0, |last| last + 1);
     if x_t.len() != all {
         let found = x_t.len();
         return Err(SessionError::Recipe(format!("x_T has {found} values; this batch needs {all}")));

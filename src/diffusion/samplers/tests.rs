@@ -122,10 +122,10 @@ fn only_timestep_zero_of_ddpm_is_free_of_noise() {
         ..Default::default()
     };
     let leading = plan("ddpm", &large(TimestepSpacing::Leading), 10).unwrap();
-    let noisy: Vec<_> = leading.rows.iter().map(|row| row.uses_noise).collect();
+    let noisy: Vec<_> = leading.rows.iter().map(|row| row.noise.is_some()).collect();
     assert_eq!(noisy, [true, true, true, true, true, true, true, true, true, false]);
     let trailing = plan("ddpm", &large(TimestepSpacing::Trailing), 10).unwrap();
-    assert!(trailing.rows.iter().all(|row| row.uses_noise), "the last timestep is 99");
+    assert!(trailing.rows.iter().all(|row| row.noise.is_some()), "the last timestep is 99");
 }
 
 /// The number of network calls is what each method promises.
