@@ -1,6 +1,8 @@
 //! What a row means: its plain interpreter, on the CPU, in float32.
 
+use super::adaptive::{AdaptiveError, Controller, Verdict};
 use super::row::{Langevin, NOISE, OPERANDS, REGISTERS, Register, Row, Threshold};
+use super::samplers::Adaptive;
 
 /// The images, one flat batch `[N, C, H, W]` a register. A register that no row
 /// reads may stay empty.
@@ -144,6 +146,53 @@ pub fn run(
         }
     }
     std::mem::take(&mut registers[Register::Sample as usize])
+}
+
+/// The same of an adaptive method, which chooses its own steps; also tells how many network calls
+/// it made.
+pub fn run_adaptive(
+    adaptive: &Adaptive,
+    x_t: Vec<f32>,
+    sample_len: usize,
+    mut network: impl FnMut(&[f32], f32) -> Vec<f32>,
+) -> Result<(Vec<f32>, usize), AdaptiveError> {
+    let mut registers = Registers::default();
+    registers[Register::Sample as usize] = x_t;
+    let mut calls = 0;
+    let mut run = |rows: &[Row], registers: &mut Registers| {
+        for row in rows {
+            let output = row.call.as_ref().map(|call| {
+                calls += 1;
+                let input = registers[call.input as usize].iter().map(|x| x / call.input_divisor);
+                network(&input.collect::<Vec<_>>(), call.timestep)
+            });
+            apply(row, registers, &output.unwrap_or_default(), &[], sample_len);
+        }
+    };
+    run(&adaptive.begin(), &mut registers);
+    let mut controller = Controller::new(adaptive.times.clone(), adaptive.tolerance);
+    while !controller.is_done() {
+        let attempt = controller.attempt();
+        run(&adaptive.attempt(attempt), &mut registers);
+        let error = worst_error(&registers, adaptive.tolerance as f32, sample_len);
+        if controller.judge(error)? != Verdict::Refused {
+            run(&[adaptive.accept(attempt.step)], &mut registers);
+        }
+    }
+    Ok((std::mem::take(&mut registers[Register::Sample as usize]), calls))
+}
+
+/// √mean((e/(tolerance + tolerance·max(|x|, |x'|)))²) of the sample where it is largest.
+fn worst_error(registers: &Registers, tolerance: f32, sample_len: usize) -> f32 {
+    let [start, end, error] =
+        [Adaptive::START, Adaptive::END, Adaptive::ERROR].map(|register| &registers[register as usize]);
+    let shares = start.iter().zip(end).zip(error).map(|((x, y), e)| {
+        let share = e / (tolerance + tolerance * x.abs().max(y.abs()));
+        share * share
+    });
+    let shares: Vec<f32> = shares.collect();
+    let norms = shares.chunks(sample_len).map(|sample| sample.iter().sum::<f32>() / sample_len as f32);
+    norms.fold(0f32, |worst, norm| if norm > worst || norm.is_nan() { norm } else { worst }).sqrt()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! definition, [`interpret`]) executes them on [`noise`]. [`forward`] is the way
 //! from data to noise. Every number follows `diffusers` in float32.
 
+pub mod adaptive;
 mod beta_quantile;
 mod betas;
 pub mod forward;
@@ -16,6 +17,7 @@ pub mod row;
 pub mod samplers;
 pub mod schedule;
 pub mod scheduler_config;
+pub mod sde;
 pub mod sigmas;
 pub mod spacing;
 

@@ -80,18 +80,32 @@ impl PredictionType {
         }
     }
 
-    /// A call on x/√ᾱ = x0 + σ·ε, which the network sees over √(σ² + 1). As in
-    /// diffusers, ε̂ = (x − x̂0)/σ of the x̂0 that thresholding left.
+    /// A call on x/√ᾱ = x0 + σ·ε, which the network sees over √(σ² + 1).
     pub fn call_at_sigma(self, timestep: f32, sigma: f32) -> Call {
-        let plain = self.call_at(timestep, Level { signal: 1.0, noise: sigma }, true);
-        let variance = sigma * sigma + 1.0;
-        let call = Call { input_divisor: variance.sqrt(), ..plain };
+        self.call_at_scale(timestep, Level { signal: 1.0, noise: sigma })
+    }
+
+    /// A call on a sample of any variance, which the network sees over its deviation. As in
+    /// diffusers, ε̂ = (x − signal·x̂0)/noise of the x̂0 that thresholding left.
+    pub fn call_at_scale(self, timestep: f32, level: Level) -> Call {
+        let Level { signal, noise } = level;
+        let variance = noise * noise + signal * signal;
+        let call = Call { input_divisor: variance.sqrt(), ..self.call_at(timestep, level, true) };
         match self {
             Self::VPrediction => {
-                Call { x0_from_input: variance.recip(), x0_from_output: -sigma / variance.sqrt(), ..call }
+                let x0_from_output = -noise / variance.sqrt();
+                Call { x0_from_input: signal / variance, x0_from_output, ..call }
             }
             Self::Epsilon | Self::Sample => call,
         }
+    }
+
+    /// A call whose answer is the score, −ε/noise, of a network that is asked at a time of its own
+    /// and sees the sample as it is.
+    pub fn score_call(time: f32, level: Level) -> Call {
+        let Level { signal, noise } = level;
+        let call = Self::Epsilon.call_at(time, level, true);
+        Call { x0_from_output: noise * noise, x0_divisor: signal, ..call }
     }
 }
 
@@ -122,6 +136,10 @@ mod tests {
                 (prediction.call_at(0.0, level, true), input),
                 (prediction.call_at(0.0, Level::of_sigma(sigma), true), input),
                 (prediction.call_at_sigma(0.0, sigma), input / signal),
+                (
+                    prediction.call_at_scale(0.0, Level { signal: 3.0, noise: 3.0 * sigma }),
+                    3.0 * input / signal,
+                ),
             ] {
                 let (x0_hat, eps_hat) = estimates(&call, input, output);
                 assert!((x0_hat - x0).abs() < 1e-6, "{prediction:?}: x0 {x0_hat}");
@@ -129,5 +147,7 @@ mod tests {
                 assert!((call.level.sigma() - sigma).abs() < 1e-6);
             }
         }
+        let (x0_hat, eps_hat) = estimates(&PredictionType::score_call(0.0, level), input, -eps / noise);
+        assert!((x0_hat - x0).abs() < 1e-6 && (eps_hat - eps).abs() < 1e-6);
     }
 }

@@ -10,7 +10,7 @@ use super::row::Threshold;
 use super::schedule::{BetaSchedule, Ends, MAX_TRAIN_TIMESTEPS, Schedule, ScheduleError};
 use super::spacing::TimestepSpacing;
 
-pub use solver::{AlgorithmType, Preconditioning, SolverConfig, SolverType};
+pub use solver::{AlgorithmType, Preconditioning, SolverConfig, SolverType, TrainedSde};
 
 named_enum! {
     /// The variance of DDPM's reverse step. (diffusers' `learned` and `fixed_large_log`
@@ -101,7 +101,7 @@ impl SchedulerConfig {
         let class_name = keys.text("_class_name")?;
         let config = Self {
             class_name: class_name.map(String::from),
-            num_train_timesteps: keys.whole("num_train_timesteps", 1, 1000)?,
+            num_train_timesteps: keys.whole("num_train_timesteps", 1, default_timesteps(class_name))?,
             beta_schedule: keys.beta_schedule(default_ends(class_name))?,
             rescale_betas_zero_snr: keys.flag("rescale_betas_zero_snr", false)?,
             prediction_type: keys.named("prediction_type", default.prediction_type)?,
@@ -120,6 +120,11 @@ impl SchedulerConfig {
     pub fn schedule(&self) -> Result<Schedule, ScheduleError> {
         Schedule::new(&self.beta_schedule, self.num_train_timesteps, self.rescale_betas_zero_snr)
     }
+}
+
+/// `num_train_timesteps` of a class's configs that leave it out.
+fn default_timesteps(class_name: Option<&str>) -> usize {
+    if matches!(class_name, Some("ScoreSdeVeScheduler" | "ScoreSdeVpScheduler")) { 2000 } else { 1000 }
 }
 
 /// `beta_start` and `beta_end` of a class's configs that leave them out.

@@ -28,6 +28,21 @@ pub enum PlanError {
     EtaTooLarge { eta: f32, timestep: usize },
     #[error("{sampler} takes no {what}; set it to 0, or choose a sampler that has it")]
     NoSuchNoise { what: &'static str, sampler: &'static str },
+    #[error("{sampler} takes no {what}; leave it out, or choose a sampler that has it")]
+    NoSuchOption { what: &'static str, sampler: &'static str },
+    #[error("snr is {0}; it must be a number above 0, as 0.16")]
+    Snr(f32),
+    #[error("langevin_steps is {0}; choose from 1 to 1000")]
+    LangevinSteps(usize),
+    #[error("tolerance is {0}; choose from 1e-6, which is what float32 resolves, to 1")]
+    Tolerance(f32),
+    #[error(
+        "this model's network answers with the score at a noise level, which {sampler} does not ask for; \
+         choose pc, reverse-sde, ald, pf-ode or rk45"
+    )]
+    ScoreNetwork { sampler: &'static str },
+    #[error("sde is {0}, but this model was trained with {1}; leave it out")]
+    OtherSde(&'static str, &'static str),
     #[error("s_churn is {0}; it must be 0 (deterministic) or more, and s_noise a finite number")]
     Churn(f32),
     #[error("the guidance interval from {low} to {high} holds no timestep; give the lower one first")]

@@ -1,6 +1,6 @@
 //! What a page or a table says of each scheduler step.
 
-use crate::diffusion::row::Row;
+use crate::diffusion::row::{Call, Register, Row};
 
 /// One scheduler step, for display.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,19 +23,28 @@ pub struct StepFacts {
 
 /// The facts of every step of a program, in order.
 pub(super) fn of(rows: &[Row]) -> Vec<StepFacts> {
-    let of_step = |rows: &[Row]| {
-        let mut calls = rows.iter().filter_map(|row| row.call.as_ref());
-        let first = calls.next()?;
-        let sigma = f64::from(first.level.sigma());
-        Some(StepFacts {
-            step: rows[0].step,
-            timestep: first.timestep,
-            alpha_bar: 1.0 / (1.0 + sigma * sigma),
-            deviation: first.level.deviation(),
-            sigma,
-            log_snr: -2.0 * sigma.ln(),
-            network_calls: 1 + calls.count(),
-        })
-    };
-    rows.chunk_by(|a, b| a.step == b.step).filter_map(of_step).collect()
+    let mut facts = Vec::new();
+    let mut before = None;
+    for rows in rows.chunk_by(|a, b| a.step == b.step) {
+        let calls: Vec<&Call> = rows.iter().filter_map(|row| row.call.as_ref()).collect();
+        let [first, ..] = calls[..] else { continue };
+        // A method that keeps the last slope starts a step where its last call was.
+        let start = before.filter(|_| first.input != Register::Sample).unwrap_or(first);
+        before = calls.last().copied();
+        facts.push(at(rows[0].step, start, calls.len()));
+    }
+    facts
+}
+
+fn at(step: usize, start: &Call, network_calls: usize) -> StepFacts {
+    let sigma = f64::from(start.level.sigma());
+    StepFacts {
+        step,
+        timestep: start.timestep,
+        alpha_bar: 1.0 / (1.0 + sigma * sigma),
+        deviation: start.level.deviation(),
+        sigma,
+        log_snr: -2.0 * sigma.ln(),
+        network_calls,
+    }
 }

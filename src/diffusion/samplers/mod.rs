@@ -2,11 +2,13 @@
 //!
 //! A further sampler is one file with a [`SamplerEntry`] and one line in [`SAMPLERS`].
 
+mod annealed_langevin;
 mod churn;
 mod ddim;
 mod ddim_inversion;
 mod ddpm;
 mod deis;
+mod dormand_prince;
 mod dpm2;
 mod dpm_multistep;
 mod dpm_singlestep;
@@ -20,6 +22,9 @@ mod heun;
 mod lambda;
 mod lms;
 mod pndm;
+mod predictor_corrector;
+mod reverse_sde;
+mod score;
 mod setting;
 mod terms;
 mod unipc;
@@ -27,9 +32,11 @@ mod unipc;
 use super::row::{Call, Row, Threshold};
 use super::schedule::Schedule;
 use super::scheduler_config::{SchedulerConfig, SolverConfig};
+use super::sde::SdeKind;
 use super::spacing::TimestepSpacing;
 use setting::Setting;
 
+pub use dormand_prince::{Adaptive, Attempt};
 pub use error::PlanError;
 pub use facts::StepFacts;
 
@@ -52,7 +59,13 @@ pub static SAMPLERS: &[SamplerEntry] = &[
     pndm::PNDM,
     edm::EDM,
     edm::EDM_EULER,
+    reverse_sde::REVERSE_SDE,
+    predictor_corrector::PC,
+    annealed_langevin::ALD,
+    dormand_prince::PF_ODE,
+    dormand_prince::RK45,
     ddim_inversion::DDIM_INVERSION,
+    dormand_prince::PF_ODE_INVERSION,
 ];
 
 /// What most samplers have in common: an entry says where it departs.
@@ -63,6 +76,11 @@ const SOLVER: SamplerEntry = SamplerEntry {
     diffusers_class: None,
     takes_eta: false,
     takes_churn: false,
+    score_based: false,
+    takes_sde: false,
+    takes_snr: false,
+    takes_langevin_steps: false,
+    takes_tolerance: false,
     default_spacing: TimestepSpacing::Linspace,
     thresholds: Thresholds::None,
     fits: |_| true,
@@ -93,6 +111,13 @@ pub struct SamplerEntry {
     pub takes_eta: bool,
     /// The same of [`SamplerOptions::churn`].
     pub takes_churn: bool,
+    /// Whether it works in continuous time, and with networks that answer with scores.
+    pub score_based: bool,
+    /// The same of the options of these names.
+    pub takes_sde: bool,
+    pub takes_snr: bool,
+    pub takes_langevin_steps: bool,
+    pub takes_tolerance: bool,
     /// Of configs that leave `timestep_spacing` out.
     pub default_spacing: TimestepSpacing,
     pub thresholds: Thresholds,
@@ -113,6 +138,14 @@ pub struct SamplerOptions {
     /// (Kynkäänniemi et al. 2024, arXiv:2404.07724).
     pub guidance_interval: Option<(f32, f32)>,
     pub churn: Churn,
+    /// The equation of the score-based samplers; VP, or what the model was trained with.
+    pub sde: Option<SdeKind>,
+    /// How large a Langevin corrector's steps are: 0.16, or the config's own.
+    pub snr: Option<f32>,
+    /// Langevin steps at each noise level.
+    pub langevin_steps: Option<usize>,
+    /// The error that an adaptive step may make, absolute and relative.
+    pub tolerance: Option<f32>,
     /// Re-derive ε̂ from the x̂0 that thresholding left (diffusers' option of this name).
     pub use_clipped_model_output: bool,
 }
@@ -124,6 +157,10 @@ impl Default for SamplerOptions {
             guidance_scale: 1.0,
             guidance_interval: None,
             churn: Churn::default(),
+            sde: None,
+            snr: None,
+            langevin_steps: None,
+            tolerance: None,
             use_clipped_model_output: false,
         }
     }
@@ -153,6 +190,9 @@ pub struct Plan {
     pub rows: Vec<Row>,
     /// One entry a scheduler step.
     pub steps: Vec<StepFacts>,
+    /// How steps are divided where the sampler chooses their length: `rows` are then those of
+    /// undivided steps, which the run does not execute as they are.
+    pub adaptive: Option<Adaptive>,
 }
 
 impl Plan {
@@ -199,13 +239,17 @@ impl SamplerEntry {
         }
         self.check(options)?;
         check_threshold(config.threshold)?;
-        let rows = (self.plan)(&Setting { sampler: self, config, schedule: &schedule, steps, options })?;
+        let setting = Setting { sampler: self, config, schedule: &schedule, steps, options };
+        setting.check_network()?;
+        let mut rows = (self.plan)(&setting)?;
+        number_draws(&mut rows);
+        let adaptive = self.takes_tolerance.then(|| Adaptive::new(&setting)).transpose()?;
         let steps = facts::of(&rows);
         if let Some(row) = rows.iter().find(|row| !row.is_finite()) {
             let StepFacts { timestep, alpha_bar, .. } = steps[row.step];
             return Err(PlanError::NotFinite { timestep, alpha_bar });
         }
-        Ok(Plan { sampler: self, schedule, rows, steps })
+        Ok(Plan { sampler: self, schedule, rows, steps, adaptive })
     }
 
     fn check(&self, options: &SamplerOptions) -> Result<(), PlanError> {
@@ -222,6 +266,22 @@ impl SamplerEntry {
         if churn.s_churn != 0.0 && !self.takes_churn {
             return Err(PlanError::NoSuchNoise { what: "s_churn", sampler: self.name });
         }
+        let without = |what| PlanError::NoSuchOption { what, sampler: self.name };
+        let SamplerOptions { sde, snr, langevin_steps, tolerance, .. } = *options;
+        match (sde, snr, langevin_steps, tolerance) {
+            (Some(_), ..) if !self.takes_sde => return Err(without("sde")),
+            (_, Some(_), ..) if !self.takes_snr => return Err(without("snr")),
+            (_, _, Some(_), _) if !self.takes_langevin_steps => return Err(without("langevin_steps")),
+            (_, _, _, Some(_)) if !self.takes_tolerance => return Err(without("tolerance")),
+            (_, Some(snr), ..) if !(snr > 0.0 && snr.is_finite()) => return Err(PlanError::Snr(snr)),
+            (_, _, Some(steps), _) if !(1..=1000).contains(&steps) => {
+                return Err(PlanError::LangevinSteps(steps));
+            }
+            (_, _, _, Some(tolerance)) if !(1e-6..=1.0).contains(&tolerance) => {
+                return Err(PlanError::Tolerance(tolerance));
+            }
+            _ => {}
+        }
         if !guidance_scale.is_finite() {
             return Err(PlanError::GuidanceScale(guidance_scale));
         }
@@ -230,6 +290,18 @@ impl SamplerEntry {
                 Err(PlanError::GuidanceInterval { low, high })
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// Slices of noise in the order of drawing, as many for each step as the busiest step has.
+fn number_draws(rows: &mut [Row]) {
+    let of_step = rows.chunk_by(|a, b| a.step == b.step);
+    let draws = of_step.map(|rows| rows.iter().filter(|row| row.noise.is_some()).count());
+    let most = draws.max().unwrap_or(0);
+    for rows in rows.chunk_by_mut(|a, b| a.step == b.step) {
+        for (draw, row) in rows.iter_mut().filter(|row| row.noise.is_some()).enumerate() {
+            row.noise = Some(row.step * most + draw);
         }
     }
 }

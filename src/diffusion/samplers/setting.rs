@@ -16,6 +16,23 @@ pub(super) struct Setting<'a> {
     pub options: &'a SamplerOptions,
 }
 
+/// Guidance and threshold of every call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choices {
+    guidance_scale: f32,
+    guidance_interval: Option<(f32, f32)>,
+    threshold: Threshold,
+}
+
+impl Choices {
+    pub fn of(self, call: Call) -> Call {
+        let acts = |(low, high): (f32, f32)| (low..=high).contains(&call.timestep);
+        let guided = self.guidance_interval.is_none_or(acts);
+        let guidance_scale = if guided { self.guidance_scale } else { 1.0 };
+        Call { guidance_scale, threshold: self.threshold, ..call }
+    }
+}
+
 impl Setting<'_> {
     pub fn spacing(&self) -> TimestepSpacing {
         self.config.timestep_spacing.unwrap_or(self.sampler.default_spacing)
@@ -45,16 +62,19 @@ impl Setting<'_> {
 
     /// The call with this run's guidance and threshold.
     pub fn choices(&self, call: Call) -> Call {
-        let acts = |(low, high): (f32, f32)| (low..=high).contains(&call.timestep);
-        let guided = self.options.guidance_interval.is_none_or(acts);
-        let guidance_scale = if guided { self.options.guidance_scale } else { 1.0 };
+        self.chosen().of(call)
+    }
+
+    /// What this run chooses for every call.
+    pub fn chosen(&self) -> Choices {
         let threshold = match (self.sampler.thresholds, self.config.threshold) {
             (Thresholds::Any, threshold) => threshold,
             (Thresholds::Clip, threshold @ Threshold::Static { .. }) => threshold,
             (Thresholds::Dynamic, threshold @ Threshold::Dynamic { .. }) => threshold,
             _ => Threshold::None,
         };
-        Call { guidance_scale, threshold, ..call }
+        let SamplerOptions { guidance_scale, guidance_interval, .. } = *self.options;
+        Choices { guidance_scale, guidance_interval, threshold }
     }
 
     /// `solver_order` of a config of this class; of others, 2.

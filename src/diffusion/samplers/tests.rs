@@ -138,6 +138,9 @@ fn network_calls_are_as_promised() {
             let expected = match sampler.name {
                 "heun" | "dpm2" | "dpm2-a" | "edm" => 2 * steps - 1,
                 "pndm" => steps + 9,
+                "pc" => 2 * steps,
+                "ald" => 5 * steps + 1,
+                "pf-ode" | "pf-ode-inversion" | "rk45" => 6 * steps + 1,
                 _ => steps,
             };
             assert_eq!(plan.calls().count(), expected, "{} at {steps} steps", sampler.name);

@@ -2,6 +2,7 @@
 
 use super::{Keys, Read, SchedulerConfigError};
 use crate::diffusion::named::named_enum;
+use crate::diffusion::sde::Sde;
 use crate::diffusion::sigmas::{FinalSigma, SigmaRule};
 
 named_enum! {
@@ -60,6 +61,18 @@ pub struct SolverConfig {
     /// PNDM: whether it starts without Runge–Kutta steps.
     pub skip_prk_steps: bool,
     pub preconditioning: Option<Preconditioning>,
+    /// The score-based samplers: what the network was trained with, where it answers with scores.
+    pub sde: Option<TrainedSde>,
+}
+
+/// The equation of diffusers' `ScoreSdeVeScheduler` and `ScoreSdeVpScheduler`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainedSde {
+    pub sde: Sde,
+    /// Where sampling ends.
+    pub sampling_eps: f64,
+    pub snr: f64,
+    pub correct_steps: usize,
 }
 
 impl Default for SolverConfig {
@@ -79,6 +92,7 @@ impl Default for SolverConfig {
             disable_corrector: Vec::new(),
             skip_prk_steps: false,
             preconditioning: None,
+            sde: None,
         }
     }
 }
@@ -124,7 +138,32 @@ impl Keys<'_> {
                 }),
                 _ => None,
             },
+            sde: self.trained_sde(class_name)?,
         })
+    }
+
+    fn trained_sde(&self, class_name: Option<&str>) -> Read<Option<TrainedSde>> {
+        let positive = |key, default| {
+            self.number(key, "a number above 0", |number| number > 0.0 && number.is_finite(), default)
+        };
+        let (sde, earliest) = match class_name {
+            Some("ScoreSdeVeScheduler") => {
+                let sigma_min = positive("sigma_min", 0.01)?;
+                (Sde::Ve { sigma_min, sigma_max: positive("sigma_max", 1348.0)? }, 1e-5)
+            }
+            Some("ScoreSdeVpScheduler") => {
+                let beta_min = positive("beta_min", 0.1)?;
+                (Sde::Vp { beta_min, beta_max: positive("beta_max", 20.0)? }, 1e-3)
+            }
+            _ => return Ok(None),
+        };
+        let within = |time| time > 0.0 && time < 1.0;
+        Ok(Some(TrainedSde {
+            sde,
+            sampling_eps: self.number("sampling_eps", "a time between 0 and 1", within, earliest)?,
+            snr: positive("snr", 0.15)?,
+            correct_steps: self.whole("correct_steps", 1, 1)?,
+        }))
     }
 
     fn sigma_rule(&self) -> Read<SigmaRule> {
