@@ -45,6 +45,10 @@ impl Machine for CpuMachine {
         Ok(ProgramId(self.programs.insert(dispatches)))
     }
 
+    fn rewrite(&mut self, program: ProgramId, dispatches: Vec<Dispatch>) {
+        *self.programs.get_mut(program.0) = dispatches;
+    }
+
     fn discard(&mut self, program: ProgramId) {
         self.programs.remove(program.0);
     }

@@ -47,6 +47,9 @@ pub trait Machine {
     /// Makes everything that running needs: pipelines, bind groups, uniforms.
     fn compile(&mut self, dispatches: Vec<Dispatch>) -> Result<ProgramId, MachineError>;
 
+    /// Gives the rows of a program other uniforms; its kernels and buffers stay.
+    fn rewrite(&mut self, program: ProgramId, dispatches: Vec<Dispatch>);
+
     /// Gives a program's resources back.
     fn discard(&mut self, program: ProgramId);
 
@@ -111,6 +114,10 @@ impl<T> Table<T> {
 
     pub fn remove(&mut self, place: usize) -> Option<T> {
         self.0.get_mut(place).and_then(Option::take)
+    }
+
+    pub fn get_mut(&mut self, place: usize) -> &mut T {
+        self.0[place].as_mut().expect("a freed place is not used again")
     }
 
     pub fn get(&self, place: usize) -> &T {

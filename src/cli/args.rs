@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use reverie::diffusion::samplers::{Churn, SAMPLERS, SamplerOptions};
+use reverie::diffusion::sde::SdeKind;
 
 use super::place;
 
@@ -70,6 +71,18 @@ pub struct SamplerArgs {
     /// The deviation of churn's noise
     #[arg(long, value_name = "S", default_value_t = 1.0)]
     pub s_noise: f32,
+    /// The equation of the score-based samplers: ve, vp or sub-vp [default: vp]
+    #[arg(long, value_name = "SDE")]
+    pub sde: Option<SdeKind>,
+    /// How large a Langevin corrector's steps are [default: 0.16]
+    #[arg(long, value_name = "R")]
+    pub snr: Option<f32>,
+    /// Langevin steps at each noise level [default: 1 for pc, 5 for ald]
+    #[arg(long, value_name = "L")]
+    pub langevin_steps: Option<usize>,
+    /// The error that a step of rk45 may make, absolute and relative [default: 1e-4]
+    #[arg(long, value_name = "TOL")]
+    pub tolerance: Option<f32>,
 }
 
 impl SamplerArgs {
@@ -80,11 +93,16 @@ impl SamplerArgs {
 
     pub fn options(&self) -> SamplerOptions {
         let Self { eta, guidance_scale, guidance_interval, s_churn, s_tmin, s_tmax, s_noise, .. } = *self;
+        let Self { sde, snr, langevin_steps, tolerance, .. } = *self;
         SamplerOptions {
             eta,
             guidance_scale,
             guidance_interval,
             churn: Churn { s_churn, s_tmin, s_tmax, s_noise },
+            sde,
+            snr,
+            langevin_steps,
+            tolerance,
             ..SamplerOptions::default()
         }
     }

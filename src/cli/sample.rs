@@ -86,8 +86,7 @@ impl Task for Sample<'_> {
             let start = Instant::now();
             film.shoot(machine, &mut run, &bar).await?;
             seconds += start.elapsed().as_secs_f64();
-            let calls = run.plan.rows.iter().filter(|row| row.call.is_some()).count();
-            facts = Some((run.plan.sampler, calls * run.instance.batch / part.batch));
+            facts = Some((run.plan.sampler, run.network_calls() * run.instance.batch / part.batch));
             run.release(machine, &model);
         }
         bar.finish_and_clear();
@@ -160,7 +159,7 @@ impl Film {
             if run.is_done() {
                 return Ok(());
             }
-            run.step(machine);
+            run.advance(machine).await?;
             bar.inc(1);
         }
     }

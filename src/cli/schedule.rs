@@ -33,6 +33,8 @@ struct Line {
     log_snr: Option<f64>,
     network_calls: usize,
     guidance_scale: Option<f32>,
+    /// With c = langevin·|z|/|eps|, the coefficients of eps are multiplied by c² and that of z by c.
+    langevin: Option<f32>,
     assigns: Vec<Combination>,
 }
 
@@ -100,6 +102,7 @@ fn line(row: &Row) -> Line {
         log_snr: sigma.map(|sigma| -2.0 * f64::from(sigma).ln()),
         network_calls: usize::from(call.is_some()),
         guidance_scale: call.map(|call| call.guidance_scale),
+        langevin: row.langevin.map(|langevin| langevin.snr),
         assigns: row.assigns.iter().map(combination).collect(),
     }
 }
@@ -138,7 +141,10 @@ fn table(report: &Report) -> String {
             (None, Some(_)) => "inf".into(),
             (None, None) => "-".into(),
         };
-        let sums: Vec<String> = line.assigns.iter().map(sum).collect();
+        let mut sums: Vec<String> = line.assigns.iter().map(sum).collect();
+        if let Some(snr) = line.langevin {
+            sums.push(format!("eps times c², z times c, c = {snr}·|z|/|eps|"));
+        }
         let _ = write!(
             text,
             "\n{:>4} {:>10} {:>12} {:>9} {:>5}  {}",

@@ -166,16 +166,7 @@ impl Machine for GpuMachine {
     }
 
     fn compile(&mut self, dispatches: Vec<Dispatch>) -> Result<ProgramId, MachineError> {
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut offsets = Vec::with_capacity(dispatches.len());
-        for dispatch in &dispatches {
-            offsets.push(bytes.len());
-            for params in &dispatch.params {
-                assert!(params.len() <= UNIFORM_ALIGNMENT, "uniform of {}", dispatch.kernel.shader.name);
-                bytes.extend_from_slice(params);
-                bytes.resize(bytes.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
-            }
-        }
+        let (bytes, offsets) = uniform_table(&dispatches);
         let limit = self.gpu.device.limits().max_buffer_size;
         if bytes.len() as u64 > limit {
             return Err(MachineError::TooLarge {
@@ -190,6 +181,13 @@ impl Machine for GpuMachine {
         let steps = dispatches.iter().zip(offsets).map(|(d, at)| self.step(d, &uniforms, at)).collect();
         self.gpu.health()?;
         Ok(ProgramId(self.programs.insert(Program { steps, uniforms })))
+    }
+
+    fn rewrite(&mut self, program: ProgramId, dispatches: Vec<Dispatch>) {
+        // As with buffers: writes overtake commands that are not yet submitted.
+        self.submit();
+        let (bytes, _) = uniform_table(&dispatches);
+        self.gpu.queue.write_buffer(&self.programs.get(program.0).uniforms, 0, &bytes);
     }
 
     fn discard(&mut self, program: ProgramId) {
@@ -224,4 +222,19 @@ impl Machine for GpuMachine {
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
         self.request(from, at, words).await
     }
+}
+
+/// The uniforms of all rows of all dispatches, and where each dispatch's begin.
+fn uniform_table(dispatches: &[Dispatch]) -> (Vec<u8>, Vec<usize>) {
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut offsets = Vec::with_capacity(dispatches.len());
+    for dispatch in dispatches {
+        offsets.push(bytes.len());
+        for params in &dispatch.params {
+            assert!(params.len() <= UNIFORM_ALIGNMENT, "uniform of {}", dispatch.kernel.shader.name);
+            bytes.extend_from_slice(params);
+            bytes.resize(bytes.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+        }
+    }
+    (bytes, offsets)
 }

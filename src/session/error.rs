@@ -1,5 +1,6 @@
 //! Why a model cannot be loaded or a run not be made.
 
+use crate::diffusion::adaptive::AdaptiveError;
 use crate::diffusion::samplers::PlanError;
 use crate::diffusion::scheduler_config::SchedulerConfigError;
 use crate::machine::MachineError;
@@ -14,6 +15,8 @@ pub enum SessionError {
     Scheduler(#[from] SchedulerConfigError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Adaptive(#[from] AdaptiveError),
     #[error(transparent)]
     UNet(#[from] UNetError),
     #[error(transparent)]

@@ -2,12 +2,14 @@
 //!
 //! Neutral as to the machine: the same code drives shaders and twins.
 
+mod adaptive;
 pub mod error;
 pub mod model;
 pub mod pace;
 pub mod recipe;
 mod resources;
 pub mod run;
+mod wiring;
 
 pub use error::SessionError;
 pub use model::Model;

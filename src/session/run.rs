@@ -1,9 +1,11 @@
 //! A run in progress: buffers, programs and the timestep loop.
 
+use super::adaptive::Pilot;
 use super::resources::Resources;
 use super::{Model, NoiseSource, Recipe, SessionError};
+use crate::diffusion::adaptive::Verdict;
 use crate::diffusion::noise::{self, Stream};
-use crate::diffusion::row::Register;
+use crate::diffusion::row::{Register, Row};
 use crate::diffusion::samplers::{Plan, SamplerEntry};
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
@@ -23,7 +25,8 @@ pub enum Lens {
 /// How many lenses are kept.
 pub(super) const LENSES: usize = 2;
 
-/// A run on a machine. Steps only dispatch: no buffer is made and nothing is read.
+/// A run on a machine. Steps only dispatch: no buffer is made, and nothing is read but the error
+/// of an adaptive method's steps.
 #[derive(Debug)]
 pub struct Run {
     pub plan: Plan,
@@ -34,10 +37,13 @@ pub struct Run {
     resources: Resources,
     noise: NoiseSource,
     first_sample: u32,
-    /// Rows done.
+    /// The rows that the programs hold, and how many calls come before each.
+    rows: Vec<Row>,
+    calls_before: Vec<usize>,
+    /// Rows done, where they are executed one after the other.
     next_row: usize,
-    /// Network calls done.
-    calls: usize,
+    pilot: Option<Pilot>,
+    network_calls: usize,
     steps_done: usize,
 }
 
@@ -70,7 +76,9 @@ impl Run {
         if let Some(buffer) = instance.condition {
             machine.write(buffer, 0, &condition);
         }
-        let made = Resources::make(machine, model, &plan, shape, &instance, recipe.keep_bytes);
+        let pilot = plan.adaptive.clone().map(Pilot::new);
+        let rows = pilot.as_ref().map_or_else(|| plan.rows.clone(), |pilot| pilot.table().rows);
+        let made = Resources::make(machine, model, &plan, &rows, shape, &instance, recipe.keep_bytes);
         let resources = match made {
             Ok(resources) => resources,
             Err(error) => {
@@ -87,11 +95,14 @@ impl Run {
             resources,
             noise: recipe.noise.clone(),
             first_sample: recipe.first_sample,
+            calls_before: calls_before(&rows),
+            rows,
             next_row: 0,
-            calls: 0,
+            pilot,
+            network_calls: 0,
             steps_done: 0,
         };
-        machine.write(run.resources.registers, 0, &run.fresh(None));
+        machine.write(run.resources.wiring.registers, 0, &run.fresh(None));
         run.keep(machine);
         machine.submit();
         machine.health()?;
@@ -107,48 +118,111 @@ impl Run {
         self.steps_done
     }
 
-    pub fn is_done(&self) -> bool {
-        self.next_row == self.plan.rows.len()
+    /// Passes of the network so far; those of a guided batch count once.
+    pub fn network_calls(&self) -> usize {
+        self.network_calls
     }
 
-    /// Submits the next scheduler step; does nothing when all are done.
+    pub fn is_done(&self) -> bool {
+        match &self.pilot {
+            Some(pilot) => pilot.is_done(),
+            None => self.next_row == self.rows.len(),
+        }
+    }
+
+    /// Submits the next scheduler step, or an adaptive method's next attempt, unless the last one
+    /// is [`Self::pending`]; does nothing when all are done.
     pub fn step<M: Machine>(&mut self, machine: &mut M) {
+        match &self.pilot {
+            Some(pilot) if pilot.is_waiting() || pilot.is_done() => {}
+            Some(_) => self.attempt(machine),
+            None => self.scheduler_step(machine),
+        }
+        machine.submit();
+    }
+
+    /// Takes a scheduler step to its end, and waits where the method has to.
+    pub async fn advance<M: Machine>(&mut self, machine: &mut M) -> Result<(), SessionError> {
+        let before = self.steps_done;
+        while self.steps_done == before && !self.is_done() {
+            self.step(machine);
+            if let Some((buffer, words)) = self.pending() {
+                let errors = machine.read(buffer, 0, words).await?;
+                self.settle(machine, &errors)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The words that [`Self::settle`] waits for, where an adaptive method made an attempt.
+    pub fn pending(&self) -> Option<(BufferId, usize)> {
+        let judge = self.resources.judge.as_ref()?;
+        let waiting = self.pilot.as_ref().is_some_and(Pilot::is_waiting);
+        waiting.then_some((judge.errors, self.shape.batch as usize))
+    }
+
+    /// Accepts the pending attempt, or has the next step try again.
+    pub fn settle<M: Machine>(&mut self, machine: &mut M, errors: &[u32]) -> Result<(), SessionError> {
+        let errors: Vec<f32> = errors.iter().map(|word| f32::from_bits(*word)).collect();
+        let Some(pilot) = self.pilot.as_mut().filter(|pilot| pilot.is_waiting()) else { return Ok(()) };
+        let verdict = pilot.judge(&errors)?;
+        if verdict != Verdict::Refused {
+            machine.run(self.resources.after, self.rows.len() - 1);
+        }
+        if verdict == Verdict::Completed {
+            self.steps_done += 1;
+            self.keep(machine);
+        }
+        machine.submit();
+        Ok(())
+    }
+
+    fn attempt<M: Machine>(&mut self, machine: &mut M) {
+        let (Some(pilot), Some(judge)) = (&mut self.pilot, &self.resources.judge) else { return };
+        let (table, judge) = (pilot.table(), judge.program);
+        let rows = pilot.set_out(&table);
+        self.resources.rewrite(machine, &table.rows, &self.instance);
+        self.rows = table.rows;
+        rows.for_each(|row| self.row(machine, row));
+        machine.run(judge, 0);
+    }
+
+    fn scheduler_step<M: Machine>(&mut self, machine: &mut M) {
         while !self.is_done() {
-            let completes_step = self.plan.rows[self.next_row].completes_step;
-            self.row(machine);
-            if completes_step {
+            let row = self.next_row;
+            self.row(machine, row);
+            self.next_row += 1;
+            if self.rows[row].completes_step {
                 self.steps_done += 1;
                 self.keep(machine);
                 break;
             }
         }
-        machine.submit();
     }
 
-    fn row<M: Machine>(&mut self, machine: &mut M) {
-        let row = &self.plan.rows[self.next_row];
+    fn row<M: Machine>(&mut self, machine: &mut M, place: usize) {
+        let row = &self.rows[place];
         let (noise, has_call) = (row.noise, row.call.is_some());
         if noise.is_some() {
-            machine.write(self.resources.noise, 0, &self.fresh(noise));
+            machine.write(self.resources.wiring.noise, 0, &self.fresh(noise));
         }
         if has_call {
-            self.call(machine);
+            self.call(machine, place);
         }
-        machine.run(self.resources.after, self.next_row);
-        self.next_row += 1;
+        machine.run(self.resources.after, place);
     }
 
-    fn call<M: Machine>(&mut self, machine: &mut M) {
-        let instance = &self.instance;
+    fn call<M: Machine>(&mut self, machine: &mut M, place: usize) {
+        let (instance, call) = (&self.instance, self.calls_before[place]);
         let Resources { times, output_scales, before, .. } = &self.resources;
         let words = instance.time_words;
-        machine.copy((*times, self.calls * words), (instance.time, 0), words);
+        machine.copy((*times, call * words), (instance.time, 0), words);
         if let (Some(all), Some((one, words))) = (*output_scales, instance.output_scale) {
-            machine.copy((all, self.calls * words), (one, 0), words);
+            machine.copy((all, call * words), (one, 0), words);
         }
-        machine.run(*before, self.next_row);
+        machine.run(*before, place);
         machine.run(instance.program, 0);
-        self.calls += 1;
+        self.network_calls += 1;
     }
 
     /// A slice of normals (or x_T's) for every sample, in the kernels' order.
@@ -199,7 +273,11 @@ impl Run {
         let x0_hat = if self.steps_done == 0 { Register::Sample } else { Register::X0Hat };
         for (lens, source) in [(Lens::Sample, Register::Sample), (Lens::X0Hat, x0_hat)] {
             let to = (place * LENSES + lens as usize) * register;
-            machine.copy((self.resources.registers, source as usize * register), (frames, to), register);
+            machine.copy(
+                (self.resources.wiring.registers, source as usize * register),
+                (frames, to),
+                register,
+            );
         }
     }
 
@@ -224,7 +302,7 @@ impl Run {
 
     /// Reads the sample as it is now, `[N, C, H, W]`.
     pub async fn read_sample<M: Machine>(&self, machine: &mut M) -> Result<Vec<f32>, SessionError> {
-        self.read(machine, (self.resources.registers, 0)).await
+        self.read(machine, (self.resources.wiring.registers, 0)).await
     }
 
     async fn read<M: Machine>(
@@ -241,6 +319,16 @@ impl Run {
         self.resources.release(machine);
         model.unet.release(machine, self.instance);
     }
+}
+
+/// How many calls come before each row.
+fn calls_before(rows: &[Row]) -> Vec<usize> {
+    let count = |calls: &mut usize, row: &Row| {
+        let before = *calls;
+        *calls += usize::from(row.call.is_some());
+        Some(before)
+    };
+    rows.iter().scan(0, count).collect()
 }
 
 fn plan(model: &Model, recipe: &Recipe) -> Result<Plan, SessionError> {

@@ -6,7 +6,7 @@ use super::graph::{Condition, Graph, WeightSpec};
 use super::pack::{self, pack};
 use super::pixels::{to_nchw, to_nhwc};
 use super::plan::{Buffer, Plan};
-use super::time::TimeProjection;
+use super::time::{TimeProjection, padded};
 use super::weights::{Weights, WeightsError};
 use crate::kernels::BufferId;
 use crate::machine::{Machine, MachineError, ProgramId};
@@ -169,19 +169,12 @@ impl UNet {
 
     /// Time vectors of a batch, as the instance's `time` wants them.
     pub fn time_words(&self, timesteps: &[f32]) -> Vec<u32> {
-        timesteps.iter().flat_map(|t| padded(&self.time.embed(*t))).collect()
+        self.time.words(timesteps)
     }
 
     /// Output factors of a batch, as the instance's `output_scale` wants them.
     pub fn output_scale_words(&self, timesteps: &[f32]) -> Vec<u32> {
-        let vec4s = self.config.out_channels.div_ceil(4);
-        timesteps
-            .iter()
-            .flat_map(|t| {
-                let factor = self.time.output_factor(*t).to_bits();
-                (0..vec4s).flat_map(move |_| [factor, factor, factor, factor, 0, 0, 0, 0])
-            })
-            .collect()
+        self.time.output_words(timesteps, self.config.out_channels)
     }
 
     /// Checks class labels for `batch` samples and turns them into what the
@@ -295,11 +288,4 @@ impl UNet {
         machine.submit();
         Ok(())
     }
-}
-
-/// Floats as words, padded by zeros to whole vec4s.
-fn padded(values: &[f32]) -> Vec<u32> {
-    let mut words: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
-    words.resize(words.len().next_multiple_of(4), 0);
-    words
 }

@@ -91,6 +91,21 @@ impl TimeProjection {
         }
     }
 
+    /// Vectors of a batch, as an instance's `time` wants them.
+    pub fn words(&self, timesteps: &[f32]) -> Vec<u32> {
+        timesteps.iter().flat_map(|t| padded(&self.embed(*t))).collect()
+    }
+
+    /// Output factors of a batch, as an instance's `output_scale` wants them.
+    pub fn output_words(&self, timesteps: &[f32], channels: usize) -> Vec<u32> {
+        let vec4s = channels.div_ceil(4);
+        let words = |t: &f32| {
+            let factor = self.output_factor(*t).to_bits();
+            (0..vec4s).flat_map(move |_| [factor, factor, factor, factor, 0, 0, 0, 0])
+        };
+        timesteps.iter().flat_map(words).collect()
+    }
+
     /// The factor of the network's output (Fourier networks divide it by t).
     pub fn output_factor(&self, timestep: f32) -> f32 {
         if self.kind == TimeEmbedding::Fourier { 1.0 / timestep } else { 1.0 }
@@ -102,4 +117,11 @@ fn waves(angles: &[f32], cosine_first: bool) -> Vec<f32> {
     let sines = angles.iter().map(|a| libm::sin(f64::from(*a)) as f32);
     let cosines = angles.iter().map(|a| libm::cos(f64::from(*a)) as f32);
     if cosine_first { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() }
+}
+
+/// Floats as words, padded by zeros to whole vec4s.
+pub(super) fn padded(values: &[f32]) -> Vec<u32> {
+    let mut words: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
+    words.resize(words.len().next_multiple_of(4), 0);
+    words
 }
