@@ -113,7 +113,7 @@ fn only_adaptive_runs_read_back() {
     }
 }
 
-/// From a digit to noise and back, at 100 network calls or so in each direction.
+/// From a digit to noise and back, in 34 steps of six calls each way (in 100 it is off by 0.008).
 #[test]
 fn a_digit_survives_the_round_trip() {
     let mut machine = gpu();
@@ -126,11 +126,11 @@ fn a_digit_survives_the_round_trip() {
     let x0: Vec<f32> = samples[19].iter().map(|x| x.clamp(-1.0, 1.0)).collect();
     let from = |x: &[f32], sampler: &str| Recipe {
         noise: NoiseSource::Given { x_t: x.to_vec(), steps: Vec::new() },
-        ..one(recipe(sampler, 17, options))
+        ..one(recipe(sampler, 34, options))
     };
     let (there, calls) = block_on(trajectory(&mut machine, &model, &from(&x0, "pf-ode-inversion")));
-    let (back, _) = block_on(trajectory(&mut machine, &model, &from(&there[16], "pf-ode")));
-    let worst = back[16].iter().zip(&x0).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
+    let (back, _) = block_on(trajectory(&mut machine, &model, &from(&there[33], "pf-ode")));
+    let worst = back[33].iter().zip(&x0).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
     println!("{calls} calls each way: off by {worst:.4} of a range of 2");
     assert!(worst <= 0.05, "{worst}");
 }
