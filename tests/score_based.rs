@@ -1,12 +1,20 @@
 //! Samplers in continuous time, against closed forms: Gaussian data, and a mixture of two modes.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod common;
+
+use std::fs;
+
+use common::{fixture, tensor};
 use reverie::diffusion::interpret::{Registers, run, run_adaptive};
 use reverie::diffusion::noise::{Stream, normal};
 use reverie::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::diffusion::sde::{Sde, SdeKind};
 use reverie::diffusion::sigmas::SigmaTable;
+use reverie::kernels::case::relative_error;
+use safetensors::SafeTensors;
+use serde::Deserialize;
 
 /// The deviation of the Gaussian data.
 const DEVIATION: f64 = 0.5;
@@ -252,5 +260,45 @@ fn a_round_trip_ends_where_it_began() {
         let worst = again.iter().zip(&x0).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
         println!("{}: {x_t:.2?}, back within {worst:.1e}", kind.name());
         assert!(worst < 1e-5, "{kind:?}: {worst}");
+    }
+}
+
+/// A recipe of `tests/fixtures/score`.
+#[derive(Deserialize)]
+struct Given {
+    sampler: String,
+    steps: usize,
+    scheduler: serde_json::Value,
+}
+
+/// Every intermediate sample of diffusers' `ScoreSdeVeScheduler` and `ScoreSdeVpScheduler`.
+#[test]
+fn the_schedulers_of_diffusers_in_continuous_time_are_followed() {
+    let folder = fixture("score");
+    for name in ["ve-few", "ve-corrected-twice", "ve-many", "vp-few", "vp", "vp-many"] {
+        let given: Given =
+            serde_json::from_slice(&fs::read(folder.join(format!("{name}.json"))).unwrap()).unwrap();
+        let bytes = fs::read(folder.join(format!("{name}.safetensors"))).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let [x_t, w, noise, trajectory] =
+            ["x_T", "w", "noise", "trajectory"].map(|name| tensor(&file, name).unwrap().1);
+        let config = config(&given.scheduler.to_string());
+        let sampler = SamplerEntry::of_config(&config).unwrap();
+        assert_eq!(sampler.name, given.sampler);
+        let plan = sampler.plan(&config, given.steps, &SamplerOptions::default()).unwrap();
+
+        let (len, mut worst, mut steps) = (x_t.len(), 0f32, 0);
+        let network = |x: &[f32], time: f32| {
+            let mean = |(x, w): (&f32, &f32)| 0.7 * x + 0.2 * (time / 1000.0) + 0.1 * w;
+            x.iter().zip(w.iter().cycle()).map(mean).collect()
+        };
+        let slice = |k: usize| noise[k * len..][..len].to_vec();
+        run(&plan.rows, x_t, w.len(), network, slice, |step, registers: &Registers| {
+            worst = worst.max(relative_error(&registers[0], &trajectory[step * len..][..len]));
+            steps += 1;
+        });
+        println!("{name}: {worst:.1e}");
+        assert_eq!(steps * len, trajectory.len());
+        assert!(worst < 2e-5, "{name}: {worst}");
     }
 }

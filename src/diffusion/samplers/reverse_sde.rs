@@ -44,7 +44,7 @@ fn steps(score: &Score, setting: &Setting) -> Vec<(f64, f64)> {
 
 /// x ← x − h·(f·x − g²·score) + g·√h·z, with the score −ε̂/noise; without z the step's mean.
 pub(super) fn predict(score: &Score, t: f64, h: f64, noisy: bool) -> Assign {
-    let (_, noise) = score.sde.marginal(t);
+    let noise = score.noise(t);
     let (drift, diffusion) = (score.sde.drift(t), score.sde.diffusion_squared(t));
     let terms =
         [(Register::Sample, (1.0 - h * drift) as f32), (Register::EpsHat, (-h * diffusion / noise) as f32)];

@@ -100,6 +100,19 @@ impl Score {
         }
     }
 
+    /// The noise of x_t, by which the score is −ε̂/noise. Near t = 0 the float32 of diffusers' VP
+    /// keeps three digits of it, and its trajectories show which.
+    pub fn noise(&self, t: f64) -> f64 {
+        match (&self.network, self.sde) {
+            (Network::Continuous(_), Sde::Vp { beta_min, beta_max }) => {
+                let t = t as f32;
+                let log_mean = -0.25 * (t * t) * (beta_max - beta_min) as f32 - 0.5 * t * beta_min as f32;
+                (1.0 - libm::expf(2.0 * log_mean)).sqrt().into()
+            }
+            _ => self.sde.marginal(t).1,
+        }
+    }
+
     /// The deviation of x at the start, which is all noise.
     pub fn start_deviation(&self) -> f32 {
         self.sde.level(self.start).noise

@@ -3,6 +3,7 @@ use crate::diffusion::prediction::PredictionType;
 use crate::diffusion::row::{MAX_ASSIGNS, NOISE, Register};
 use crate::diffusion::schedule::{BetaSchedule, Ends};
 use crate::diffusion::scheduler_config::VarianceType;
+use crate::diffusion::sde::SdeKind;
 use crate::diffusion::spacing::TimestepSpacing;
 
 fn plan(name: &str, config: &SchedulerConfig, steps: usize) -> Result<Plan, PlanError> {
@@ -178,6 +179,66 @@ fn noise_that_a_sampler_does_not_have_is_refused() {
         assert_eq!(refused(&eta), !sampler.takes_eta, "{}", sampler.name);
         assert_eq!(refused(&churn), !sampler.takes_churn, "{}", sampler.name);
     }
+}
+
+#[test]
+fn options_that_a_sampler_does_not_have_are_refused() {
+    let config = SchedulerConfig::default();
+    let none = SamplerOptions::default();
+    for sampler in SAMPLERS {
+        for (options, takes) in [
+            (SamplerOptions { sde: Some(SdeKind::Ve), ..none }, sampler.takes_sde),
+            (SamplerOptions { snr: Some(0.1), ..none }, sampler.takes_snr),
+            (SamplerOptions { langevin_steps: Some(2), ..none }, sampler.takes_langevin_steps),
+            (SamplerOptions { tolerance: Some(1e-3), ..none }, sampler.takes_tolerance),
+        ] {
+            match sampler.plan(&config, 5, &options) {
+                Ok(_) => assert!(takes, "{}", sampler.name),
+                Err(PlanError::NoSuchOption { .. }) => assert!(!takes, "{}", sampler.name),
+                Err(other) => panic!("{}: {other}", sampler.name),
+            }
+        }
+    }
+    for (name, options, words) in [
+        ("pc", SamplerOptions { snr: Some(0.0), ..none }, "snr is 0"),
+        ("ald", SamplerOptions { langevin_steps: Some(0), ..none }, "langevin_steps is 0"),
+        ("rk45", SamplerOptions { tolerance: Some(1e-9), ..none }, "tolerance is"),
+        ("rk45", SamplerOptions { tolerance: Some(f32::NAN), ..none }, "tolerance is NaN"),
+    ] {
+        let refused = SamplerEntry::by_name(name).unwrap().plan(&config, 5, &options).unwrap_err();
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
+}
+
+#[test]
+fn a_network_of_scores_is_asked_for_scores_only() {
+    let config = SchedulerConfig::from_json(r#"{"_class_name": "ScoreSdeVeScheduler"}"#).unwrap();
+    for sampler in SAMPLERS {
+        match sampler.plan(&config, 5, &SamplerOptions::default()) {
+            Ok(plan) => {
+                assert!(sampler.score_based, "{}", sampler.name);
+                assert!(plan.calls().all(|call| call.input_divisor == 1.0), "{}", sampler.name);
+            }
+            Err(refused) => assert_eq!(refused, PlanError::ScoreNetwork { sampler: sampler.name }),
+        }
+    }
+    let options = SamplerOptions { sde: Some(SdeKind::SubVp), ..Default::default() };
+    let refused = SamplerEntry::by_name("pc").unwrap().plan(&config, 5, &options).unwrap_err();
+    assert_eq!(refused, PlanError::OtherSde("sub-vp", "ve"));
+}
+
+/// Each draw of a step has its own slice of the noise.
+#[test]
+fn noise_is_numbered_in_the_order_of_drawing() {
+    let slices = |name: &str, options: &SamplerOptions| -> Vec<usize> {
+        let plan =
+            SamplerEntry::by_name(name).unwrap().plan(&SchedulerConfig::default(), 3, options).unwrap();
+        plan.rows.iter().filter_map(|row| row.noise).collect()
+    };
+    let twice = SamplerOptions { langevin_steps: Some(2), ..Default::default() };
+    assert_eq!(slices("pc", &twice), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(slices("ald", &twice), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(slices("euler-a", &SamplerOptions::default()), [0, 1]);
 }
 
 #[test]
