@@ -31,6 +31,8 @@ pub enum Command {
     Unet(UnetArgs),
     /// Print a sampler's program: timesteps, noise levels, coefficients, network calls
     Schedule(ScheduleArgs),
+    /// Measure how fast each sampler nears the answer, against its network calls
+    Converge(ConvergeArgs),
     /// Describe a model: size, cost, memory, schedule
     Info(InfoArgs),
 }
@@ -162,6 +164,32 @@ pub struct ScheduleArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ConvergeArgs {
+    /// A model folder as diffusers writes it, or the name of a shipped model
+    #[arg(long, value_name = "MODEL", value_parser = place::folder)]
+    pub model: PathBuf,
+    /// The samplers to try; all where left out
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub samplers: Vec<String>,
+    /// How many network calls they may make
+    #[arg(long, value_name = "K", value_delimiter = ',', default_values_t = [2, 4, 8, 16, 32, 64, 128, 200])]
+    pub calls: Vec<usize>,
+    /// Steps of the run that is taken for the answer
+    #[arg(long, value_name = "K", default_value_t = 1000)]
+    pub reference_steps: usize,
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub batch: usize,
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// The figures as JSON; the plots go beside it, as .svg
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    #[arg(long, value_enum, default_value = "gpu")]
+    pub backend: Backend,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod converge;
 mod error;
 mod info;
 mod output;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Info(args) => info::run(&args),
+        Command::Converge(args) => pollster::block_on(backend::run(args.backend, converge::Converge(&args))),
         Command::Schedule(args) => schedule::run(&args),
         Command::Sample(args) => pollster::block_on(backend::run(args.backend, sample::Sample(&args))),
         Command::Unet(args) => pollster::block_on(backend::run(args.backend, unet::Pass(&args))),

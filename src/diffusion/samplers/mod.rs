@@ -76,6 +76,7 @@ const SOLVER: SamplerEntry = SamplerEntry {
     diffusers_class: None,
     takes_eta: false,
     takes_churn: false,
+    order: None,
     score_based: false,
     takes_sde: false,
     takes_snr: false,
@@ -111,6 +112,9 @@ pub struct SamplerEntry {
     pub takes_eta: bool,
     /// The same of [`SamplerOptions::churn`].
     pub takes_churn: bool,
+    /// The order of convergence in network calls; None of a method whose noise keeps it from
+    /// converging to one answer.
+    pub order: Option<u32>,
     /// Whether it works in continuous time, and with networks that answer with scores.
     pub score_based: bool,
     /// The same of the options of these names.
