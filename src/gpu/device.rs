@@ -21,7 +21,7 @@ pub struct Gpu {
 impl Gpu {
     /// Asks for the fastest adapter. `WGPU_BACKEND` and the like are heeded natively.
     pub async fn new() -> Result<Self, MachineError> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let instance = wgpu::Instance::new(instance_descriptor());
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
             ..Default::default()
@@ -74,6 +74,17 @@ impl Gpu {
         let trouble = self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         trouble.clone().map_or(Ok(()), Err)
     }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn instance_descriptor() -> wgpu::InstanceDescriptor {
+    wgpu::InstanceDescriptor::new_without_display_handle_from_env()
+}
+
+/// Browsers have no environment: nobody downloads what would read one.
+#[cfg(target_arch = "wasm32")]
+fn instance_descriptor() -> wgpu::InstanceDescriptor {
+    wgpu::InstanceDescriptor::new_without_display_handle()
 }
 
 fn note(trouble: &Mutex<Option<MachineError>>, error: MachineError) {

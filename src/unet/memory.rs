@@ -30,7 +30,7 @@ impl Memory {
         // Since when each buffer is taken: the last operation of its tenant.
         let mut until: Vec<usize> = Vec::new();
         let mut order: Vec<usize> = (0..lives.len()).filter(|i| lives[*i].is_some()).collect();
-        order.sort_by_key(|i| lives[*i].map(|life| life.first));
+        order.sort_unstable_by_key(|i| (lives[*i].map(|life| life.first), *i));
         for tensor in order {
             let Some(life) = lives[tensor] else { continue };
             let words = graph.tensors[tensor].words();

@@ -64,7 +64,7 @@ pub(super) fn parse(json: &str) -> Result<UNetConfig, ConfigError> {
         act_fn: keys.or(
             "act_fn",
             Activation::Silu,
-            respelled(|name| name.to_lowercase(), choice(ACTIVATIONS)),
+            respelled(|name| name.to_ascii_lowercase(), choice(ACTIVATIONS)),
         )?,
         attention_head_dim: keys.or("attention_head_dim", Some(8), nullable(whole(1..=MAX_CHANNELS)))?,
         norm_num_groups: keys.or("norm_num_groups", 32, whole(1..=MAX_CHANNELS))?,
