@@ -113,6 +113,16 @@ impl Weights {
         self.take(name, shape).map_err(|fault| self.error(fault))
     }
 
+    /// A tensor as it lies in the file, of whatever type: what is taken goes through
+    /// [`Self::tensor`].
+    pub fn raw(&self, name: &str) -> Result<(&TensorInfo, &[u8]), WeightsError> {
+        let Some(info) = self.tensors.get(name) else {
+            return Err(self.error(Fault::Missing { name: name.into(), nearest: self.nearest(name) }));
+        };
+        let (begin, end) = info.data_offsets;
+        Ok((info, &self.bytes[self.data + begin..self.data + end]))
+    }
+
     /// Checks that every tensor has been taken.
     pub fn finish(self) -> Result<(), WeightsError> {
         const SHOWN: usize = 4;
@@ -235,7 +245,7 @@ fn read_header(bytes: &[u8]) -> Result<(usize, Tensors), Fault> {
 /// The length of the data, which the tensors must tile.
 fn check_offsets(tensors: &Tensors) -> Result<usize, Fault> {
     let mut in_order: Vec<_> = tensors.iter().collect();
-    in_order.sort_by_key(|(_, info)| info.data_offsets);
+    in_order.sort_unstable_by_key(|(name, info)| (info.data_offsets, *name));
     let mut reached = 0;
     let mut before = "";
     for (name, info) in in_order {

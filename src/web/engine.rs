@@ -190,7 +190,7 @@ impl Engine {
     /// Compares one pass with what PyTorch made of the same input.
     pub async fn self_test(&self, golden: Vec<u8>) -> Result<JsValue, JsValue> {
         let session = |e: UNetError| error::of_session(&e.into());
-        let golden = Golden::parse(&golden)?;
+        let golden = Golden::parse(golden)?;
         let (output, instance, channels) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
