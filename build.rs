@@ -101,13 +101,19 @@ fn shader_module(path: &Path) -> String {
         "/// `shaders/{name}.wgsl`, expanded, validated and reflected.\n\
          pub static SHADER: super::Shader = super::Shader {{ name: {name:?}, source: {:?}, \
          bindings: &[{bindings}], workgroup_size: {}, workgroup_bytes: {} }};\n",
-        text.source,
+        bare(&text.source),
         workgroup_size(&module),
         workgroup_bytes(&module),
     );
     code.push_str(&params_struct(&module, &text));
     code.push_str("}\n");
     code
+}
+
+/// The source without comments and indentation, which a visitor would download; line by line,
+/// so that what a driver says of line n is of line n here.
+fn bare(source: &str) -> String {
+    source.lines().map(|line| format!("{}\n", line.split("//").next().unwrap_or_default().trim())).collect()
 }
 
 /// The accesses of bindings 0, 1, 2, … of group 0, in order.
