@@ -17,8 +17,7 @@ use super::facts::{
 use super::forward::Forward;
 use super::golden::Golden;
 use super::screen::Screen;
-use super::{error, probe};
-use crate::diffusion::samplers::{SamplerEntry, SamplerOptions};
+use super::{error, probe, samplers};
 use crate::diffusion::schedule::snr;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
@@ -159,32 +158,31 @@ impl Engine {
     pub fn show(&self, frame: usize) -> Result<(), JsValue> {
         let state = self.state.borrow();
         let run = state.loaded.as_ref().and_then(|l| l.run.as_ref()).ok_or_else(no_run)?;
-        state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), run.shape.batch);
-        state.draw(&state.screens.x0_hat, run.frame(frame, Lens::X0Hat), run.shape.batch);
+        let batch = run.shape.batch;
+        state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), batch, deviation(run, frame));
+        state.draw(&state.screens.x0_hat, run.frame(frame, Lens::X0Hat), batch, 1.0);
         Ok(())
     }
 
-    /// A kept image's values `[N, C, H, W]`, read back.
+    /// A kept image's values `[N, C, H, W]` as they are drawn, read back.
     pub async fn frame_pixels(&self, surface: String, frame: usize) -> Result<Vec<f32>, JsValue> {
-        let (words, channels, pixels) = {
+        let (words, divisor, channels, pixels) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
             let run = loaded.run.as_ref().ok_or_else(no_run);
-            let (at, words) = match surface.as_str() {
-                "forward" => (Some((loaded.forward.x_t, 0)), loaded.forward.words()),
-                _ => {
-                    let lens = if surface == "x_t" { Lens::Sample } else { Lens::X0Hat };
-                    let run = run?;
-                    (run.frame(frame, lens), run.shape.register_floats() as usize)
-                }
+            let kept = |run: &Run, lens| (run.frame(frame, lens), run.shape.register_floats() as usize);
+            let ((at, words), divisor) = match surface.as_str() {
+                "forward" => ((Some((loaded.forward.x_t, 0)), loaded.forward.words()), 1.0),
+                "x_t" => run.map(|run| (kept(run, Lens::Sample), deviation(run, frame)))?,
+                _ => run.map(|run| (kept(run, Lens::X0Hat), 1.0))?,
             };
             let (buffer, at) = at.ok_or_else(no_run)?;
             let (height, width) = loaded.model.size();
-            (state.machine.request(buffer, at, words), loaded.model.channels(), height * width)
+            (state.machine.request(buffer, at, words), divisor, loaded.model.channels(), height * width)
         };
         let words = words.await.map_err(|e| error::of_machine(&e))?;
-        Ok(to_nchw(&words, channels, pixels))
+        Ok(to_nchw(&words, channels, pixels).iter().map(|value| value / divisor).collect())
     }
 
     /// Compares one pass with what PyTorch made of the same input.
@@ -239,8 +237,9 @@ impl Engine {
                 let inside = sample < run.shape.batch as usize;
                 let at = run.frame(frame, Lens::Sample).filter(|_| inside).ok_or_else(no_run)?;
                 let at = (at.0, at.1 + sample * loaded.forward.words());
-                loaded.forward.set_kept(&mut state.machine, at);
-                Ok(())
+                let divisor = deviation(run, frame);
+                let taken = loaded.forward.set_kept(&mut state.machine, at, divisor);
+                taken.map_err(|e| error::of_machine(&e))
             }
         }
     }
@@ -253,7 +252,7 @@ impl Engine {
         let made = forward.make(&mut state.machine, timestep, noise_seed as u64);
         let (alpha_bar, signal, noise) = made.map_err(|e| error::of_session(&e))?;
         let x_t = forward.x_t;
-        state.draw(&state.screens.forward, Some((x_t, 0)), 1);
+        state.draw(&state.screens.forward, Some((x_t, 0)), 1, 1.0);
         let snr = snr(alpha_bar) as f32;
         to_js(&ForwardFacts { alpha_bar, signal, noise, snr, log_snr: snr.ln() })
     }
@@ -291,12 +290,7 @@ impl State {
             first_sample: 0,
             size: None,
             condition: condition(wish, &loaded.model),
-            options: SamplerOptions {
-                guidance_scale: wish.guidance_scale,
-                // The page keeps η while another sampler is chosen.
-                eta: if takes_eta(&wish.sampler) { wish.eta } else { 0.0 },
-                ..SamplerOptions::default()
-            },
+            options: samplers::options(wish),
             noise: NoiseSource::Seed(wish.seed as u64),
             keep_bytes: KEEP_BYTES,
         };
@@ -306,7 +300,8 @@ impl State {
         let (width, height) = grid.size();
         let facts = RunFacts {
             steps: run.plan.steps.iter().map(step_facts).collect(),
-            network_calls: run.plan.steps.iter().map(|step| step.network_calls).sum(),
+            network_calls: run.plan.calls().count(),
+            guided: run.instance.batch > run.shape.batch as usize,
             width,
             height,
             columns: grid.columns(),
@@ -318,11 +313,13 @@ impl State {
         to_js(&facts)
     }
 
-    fn draw(&self, screen: &Option<Screen>, at: Option<(BufferId, usize)>, samples: u32) {
+    /// Draws values that lie `at` a buffer's word, divided by `divisor`.
+    fn draw(&self, screen: &Option<Screen>, at: Option<(BufferId, usize)>, samples: u32, divisor: f32) {
         let (Some(screen), Some((buffer, word)), Some(loaded)) = (screen, at, &self.loaded) else { return };
         let model = &loaded.model;
         let channels = model.channels() as u32;
-        let params = loaded.grid(samples).params(channels, word as u32 / 4, model.value_range(), [0.0; 4]);
+        let range = model.value_range().map(|end| divisor * end);
+        let params = loaded.grid(samples).params(channels, word as u32 / 4, range, [0.0; 4]);
         screen.draw(Picture { source: self.machine.buffer(buffer).clone(), params });
     }
 }
@@ -345,6 +342,14 @@ impl Screens {
     }
 }
 
+/// What the picture of a kept sample is divided by. Between kept frames it is the one before that
+/// is shown.
+fn deviation(run: &Run, frame: usize) -> f32 {
+    let done = frame.min(run.steps_done());
+    let since_kept = if done == run.plan.steps.len() { 0 } else { done % run.keep_every().max(1) };
+    run.plan.deviation(done - since_kept)
+}
+
 fn no_run() -> JsValue {
     error::error("NoRun", "there is nothing here yet: load a model and start a run first")
 }
@@ -361,15 +366,11 @@ fn now() -> f64 {
     time.ok().and_then(|t| t.as_f64()).unwrap_or_else(js_sys::Date::now)
 }
 
-fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
+pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
     let plain = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
     value.serialize(&plain).map_err(Into::into)
 }
 
 fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
     serde_wasm_bindgen::from_value(value).map_err(|e| error::error("RecipeInvalid", &e.to_string()))
-}
-
-fn takes_eta(sampler: &str) -> bool {
-    SamplerEntry::by_name(sampler).is_ok_and(|sampler| sampler.takes_eta)
 }

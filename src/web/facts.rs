@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diffusion::samplers::{SamplerEntry, StepFacts};
-use crate::diffusion::schedule::sigma;
 use crate::session::{Condition, Model, SessionError, Wish};
 use crate::unet::attributes::Attribute;
 
@@ -54,7 +53,10 @@ pub struct Recipe {
     /// The number of a value of each of the model's attributes, or null where it is free.
     pub attributes: Option<Wish>,
     pub guidance_scale: f32,
+    /// The lowest and the highest timestep at which guidance acts; null for all.
+    pub guidance_interval: Option<(f32, f32)>,
     pub eta: f32,
+    pub s_churn: f32,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +80,8 @@ pub enum Each {
 pub struct RunFacts {
     pub steps: Vec<Step>,
     pub network_calls: usize,
+    /// Whether each call evaluates the network twice, with the condition and without.
+    pub guided: bool,
     pub width: u32,
     pub height: u32,
     pub columns: u32,
@@ -157,7 +161,7 @@ pub fn step_facts(step: &StepFacts) -> Step {
         step: step.step,
         timestep: step.timestep,
         alpha_bar: step.alpha_bar as f32,
-        sigma: sigma(step.alpha_bar as f32) as f32,
+        sigma: step.sigma as f32,
         log_snr: step.log_snr as f32,
     }
 }

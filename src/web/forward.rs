@@ -4,8 +4,8 @@ use crate::diffusion::forward::q_sample;
 use crate::diffusion::noise::{self, Stream};
 use crate::diffusion::schedule::Schedule;
 use crate::gpu::GpuMachine;
-use crate::kernels::BufferId;
 use crate::kernels::forward_noise::{self, Params};
+use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId};
 use crate::session::{Model, SessionError};
 use crate::unet::pixels::to_nhwc;
@@ -16,6 +16,8 @@ pub struct Forward {
     eps: BufferId,
     pub x_t: BufferId,
     program: ProgramId,
+    /// What the rows of `program` divide `x0` by.
+    divisor: f32,
     schedule: Schedule,
     channels: usize,
     pixels: usize,
@@ -32,12 +34,19 @@ impl Forward {
         let words = pixels * channels.next_multiple_of(4);
         let mut allocate = || -> Result<BufferId, MachineError> { machine.allocate(words) };
         let (x0, eps, x_t) = (allocate()?, allocate()?, allocate()?);
-        let rows: Vec<Params> = (0..schedule.num_train_timesteps())
-            .filter_map(|t| q_sample(&schedule, t).ok())
-            .map(|mix| Params { count: words as u32 / 4, signal: mix.signal, noise: mix.noise })
-            .collect();
-        let program = machine.compile(vec![forward_noise::dispatch(&rows, [x0, eps, x_t])])?;
-        Ok(Self { x0, eps, x_t, program, schedule, channels, pixels, seed: None, has_image: false })
+        let program = machine.compile(vec![mixtures(&schedule, words, 1.0, [x0, eps, x_t])])?;
+        Ok(Self {
+            x0,
+            eps,
+            x_t,
+            program,
+            divisor: 1.0,
+            schedule,
+            channels,
+            pixels,
+            seed: None,
+            has_image: false,
+        })
     }
 
     /// Words of one image on the device.
@@ -62,16 +71,35 @@ impl Forward {
         if values.iter().all(|v| *v == values[0]) {
             return refuse("the image is empty: draw something first".into());
         }
+        self.divide_by(machine, 1.0)?;
         machine.write(self.x0, 0, &to_nhwc(values, self.channels, self.pixels));
         self.has_image = true;
         Ok(())
     }
 
-    /// Takes a kept image of a run, which lies `at` a buffer's word.
-    pub fn set_kept(&mut self, machine: &mut GpuMachine, at: (BufferId, usize)) {
+    /// Takes a kept image of a run, which lies `at` a buffer's word, divided by `divisor`.
+    pub fn set_kept(
+        &mut self,
+        machine: &mut GpuMachine,
+        at: (BufferId, usize),
+        divisor: f32,
+    ) -> Result<(), MachineError> {
+        self.divide_by(machine, divisor)?;
         machine.copy(at, (self.x0, 0), self.words());
         machine.submit();
         self.has_image = true;
+        Ok(())
+    }
+
+    fn divide_by(&mut self, machine: &mut GpuMachine, divisor: f32) -> Result<(), MachineError> {
+        if divisor != self.divisor {
+            let buffers = [self.x0, self.eps, self.x_t];
+            let dispatch = mixtures(&self.schedule, self.words(), divisor, buffers);
+            let program = machine.compile(vec![dispatch])?;
+            machine.discard(std::mem::replace(&mut self.program, program));
+            self.divisor = divisor;
+        }
+        Ok(())
     }
 
     /// Makes x_t with the noise of `seed`; returns ᾱ_t and the two factors.
@@ -102,4 +130,13 @@ impl Forward {
         machine.discard(self.program);
         [self.x0, self.eps, self.x_t].into_iter().for_each(|buffer| machine.free(buffer));
     }
+}
+
+/// x_t of an x0 that is `divisor` times too large: a row for every timestep.
+fn mixtures(schedule: &Schedule, words: usize, divisor: f32, buffers: [BufferId; 3]) -> Dispatch {
+    let rows: Vec<Params> = (0..schedule.num_train_timesteps())
+        .filter_map(|t| q_sample(schedule, t).ok())
+        .map(|mix| Params { count: words as u32 / 4, signal: mix.signal / divisor, noise: mix.noise })
+        .collect();
+    forward_noise::dispatch(&rows, buffers)
 }

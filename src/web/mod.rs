@@ -7,6 +7,7 @@ mod facts;
 mod forward;
 mod golden;
 mod probe;
+mod samplers;
 mod screen;
 
 pub use engine::Engine;
