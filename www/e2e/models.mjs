@@ -24,8 +24,6 @@ export const closeFixtures = async () => (await server)?.close();
 
 const picker = ({ page }) => page.getByRole('combobox', { name: 'Model' });
 const attribute = ({ page }, title) => page.getByRole('combobox', { name: title, exact: true });
-const inAddress = ({ page }, ...parts) =>
-  page.waitForFunction((all) => all.every((part) => location.hash.includes(part)), parts);
 
 /** The run of a model is over; its pictures have so many values. */
 async function ended(visitor, { values }, steps = 6) {
@@ -57,7 +55,7 @@ models('models: the smallest one starts, and all are in the list', async (url) =
     assert.match(names[0], /^attributes · 0\.\d+ MB$/);
     assert.ok(names.some((name) => /^digits · \d+\.\d+ MB$/.test(name)));
     await visitor.atStep(1);
-    await inAddress(visitor, 'model=attributes', 'attr=free');
+    await visitor.inAddress('model=attributes', 'attr=free');
   });
 });
 
@@ -67,15 +65,15 @@ models('models: another one takes the same settings, and back again', async (url
     const settings = ['steps=6', 'seed=11', 'batch=1', 'guidance=2.5', 'eta=0.5'];
     await picker(visitor).selectOption('attributes');
     const other = await ended(visitor, ATTRIBUTES);
-    await inAddress(visitor, 'model=attributes', 'attr=free', ...settings);
+    await visitor.inAddress('model=attributes', 'attr=free', ...settings);
     const picture = await visitor.grab(NOISY, ATTRIBUTES.side);
     assert.ok(largestDifference(picture, greyOf(other.subarray(0, 256))) <= 2);
 
     await picker(visitor).selectOption('digits');
     await ended(visitor, DIGITS);
-    await inAddress(visitor, 'model=digits', 'class=each', ...settings);
+    await visitor.inAddress('model=digits', 'class=each', ...settings);
     await visitor.radio('Class', '7').check({ force: true });
-    await inAddress(visitor, 'class=7');
+    await visitor.inAddress('class=7');
     await visitor.until('the digit is the same', async () => {
       const again = await ended(visitor, DIGITS);
       return largestDifference(again, first) === 0;
@@ -135,12 +133,12 @@ models('attributes: chosen, free, in the link, and back from it', async (url) =>
     const elf = await changed(visitor, free);
     await attribute(visitor, 'Hair').selectOption('pink');
     chosen = await changed(visitor, elf);
-    await inAddress(visitor, 'attr=skin:dark-elf,hair:pink&');
+    await visitor.inAddress('attr=skin:dark-elf,hair:pink&');
     assert.ok(await guidance.isEnabled());
     link = page.url();
 
     await visitor.button('All free').click();
-    await inAddress(visitor, 'attr=free&');
+    await visitor.inAddress('attr=free&');
     await visitor.until('the free picture', async () => {
       return largestDifference(await ended(visitor, ATTRIBUTES), free) === 0;
     });
@@ -160,7 +158,7 @@ models('attributes: unknown ones in a link are left out with a note', async (url
   await visit(url + recipe('model=attributes&attr=skin:orc,hair:mauve'), async (visitor) => {
     await visitor.page.getByRole('alert').getByText('knows no mauve hair').waitFor();
     await ended(visitor, ATTRIBUTES);
-    await inAddress(visitor, 'attr=skin:orc&');
+    await visitor.inAddress('attr=skin:orc&');
   });
 });
 

@@ -168,7 +168,7 @@ test('a changed control cancels the run, starts another, and is in the address',
     await page.getByRole('spinbutton', { name: 'Steps' }).fill('5');
     await page.keyboard.press('Enter');
     await visitor.until('a run of 5', async () => (await visitor.position()).of === 5);
-    await visitor.radio('Sampler', 'DDPM').check({ force: true });
+    await visitor.sampler.selectOption('DDPM');
     await page.waitForFunction(() => /sampler=ddpm&steps=5/.test(location.hash));
     await visitor.atEnd();
     assert.equal(await page.getByRole('spinbutton', { name: 'η, fresh noise' }).count(), 0);

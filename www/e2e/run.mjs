@@ -2,6 +2,7 @@
 import { serveDist } from './browser.mjs';
 import { run } from './harness.mjs';
 import './reverse.mjs';
+import './samplers.mjs';
 import './forward.mjs';
 import './states.mjs';
 import { closeFixtures } from './models.mjs';

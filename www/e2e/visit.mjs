@@ -50,6 +50,18 @@ export class Visit {
     return group.getByRole('radio', { name, exact: true });
   }
 
+  get sampler() {
+    return this.page.getByRole('combobox', { name: 'Sampler' });
+  }
+
+  /** Waits until the address has all of these. */
+  inAddress(...parts) {
+    return this.page.waitForFunction(
+      (all) => all.every((part) => location.hash.includes(part)),
+      parts,
+    );
+  }
+
   get timeline() {
     return this.page
       .getByRole('slider', { name: /^(Reverse|Forward) process$/ })
@@ -131,15 +143,12 @@ export function largestDifference(a, b) {
 }
 
 /** Mostly background, some bright strokes: what every handwritten digit has. */
-export function assertDigit(values) {
+export function assertDigit(values, of = 'the picture') {
   const share = (condition) => values.filter(condition).length / values.length;
   const black = share((value) => value < -0.8);
   const bright = share((value) => value > 0.5);
-  assert.ok(black > 0.6, `only ${(black * 100).toFixed(0)}% of the picture is background`);
-  assert.ok(
-    bright > 0.02 && bright < 0.35,
-    `${(bright * 100).toFixed(0)}% of the picture is bright`,
-  );
+  assert.ok(black > 0.6, `only ${(black * 100).toFixed(0)}% of ${of} is background`);
+  assert.ok(bright > 0.02 && bright < 0.35, `${(bright * 100).toFixed(0)}% of ${of} is bright`);
 }
 
 export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };

@@ -11,7 +11,9 @@ const recipe: Recipe = {
   class_label: null,
   attributes: null,
   guidance_scale: 1,
+  guidance_interval: null,
   eta: 0,
+  s_churn: 0,
 };
 
 /** Computes at once; `queued` is what it says it has in flight. */
@@ -24,7 +26,8 @@ class FakeEngine {
   start(): RunFacts {
     this.computed = 0;
     this.shown = [];
-    return { steps: [], network_calls: 10, width: 1, height: 1, columns: 1, rows: 1 };
+    const size = { width: 1, height: 1, columns: 1, rows: 1 };
+    return { steps: [], network_calls: 10, guided: false, ...size };
   }
 
   step(): number {

@@ -5,6 +5,7 @@ import type {
   ModelFacts,
   Recipe,
   RunFacts,
+  Sampler,
   SelfTest,
   Surface,
 } from './types';
@@ -63,6 +64,7 @@ export interface Download {
 /** What the engine tells unasked. */
 export type News =
   | { type: 'download'; download: Download }
+  | { type: 'samplers'; samplers: Sampler[] }
   | { type: 'device'; device: DeviceFacts }
   | { type: 'ready'; name: string; model: ModelFacts; alphas_cumprod: Float32Array }
   | { type: 'started'; generation: number; run: RunFacts }

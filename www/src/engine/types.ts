@@ -1,13 +1,26 @@
 /** The surface of the wasm engine, as `src/web` exports it. */
 
-export type SamplerName = 'ddpm' | 'ddim';
+/** A row of the engine's table of samplers. */
+export interface Sampler {
+  /** What links call it. */
+  name: string;
+  title: string;
+  paper: string;
+  takes_eta: boolean;
+  takes_churn: boolean;
+  /** It adds fresh noise on the way, with η and churn at 0. */
+  stochastic: boolean;
+}
 
 /** `null` asks for no class, `'each'` for sample i to be of class i (modulo their number). */
 export type ClassLabel = number | 'each' | null;
 
+export type Interval = [low: number, high: number];
+
 /** Everything that decides a run's pictures: a run is a pure function of it. */
 export interface Recipe {
-  sampler: SamplerName;
+  /** The name of a sampler. */
+  sampler: string;
   steps: number;
   seed: number;
   batch: number;
@@ -15,8 +28,12 @@ export interface Recipe {
   /** The number of a value of each attribute, `null` where it is free; `null` for none at all. */
   attributes: (number | null)[] | null;
   guidance_scale: number;
+  /** The lowest and the highest timestep at which guidance acts; `null` for all. */
+  guidance_interval: Interval | null;
   /** DDIM's stochasticity: 0 is deterministic, 1 ancestral. */
   eta: number;
+  /** EDM's stochasticity: 0 is deterministic. */
+  s_churn: number;
 }
 
 export interface StepFacts {
@@ -31,6 +48,8 @@ export interface StepFacts {
 export interface RunFacts {
   steps: StepFacts[];
   network_calls: number;
+  /** Each call evaluates the network twice, with the condition and without. */
+  guided: boolean;
   /** Pixels of the canvas: `columns` × `rows` samples and the gaps between them. */
   width: number;
   height: number;

@@ -1,8 +1,10 @@
 /** The wasm package, `pkg/`. */
 declare module '@engine' {
-  import type { Engine as EngineSurface } from './types';
+  import type { Engine as EngineSurface, Sampler } from './types';
   export type Engine = EngineSurface;
   export const Engine: { create(): Promise<EngineSurface> };
+  /** Every sampler that draws pictures. */
+  export function samplers(): Sampler[];
   export default function init(): Promise<unknown>;
 }
 

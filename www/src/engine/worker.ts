@@ -1,4 +1,4 @@
-import init, { Engine } from '@engine';
+import init, { Engine, samplers } from '@engine';
 import models from 'virtual:models';
 import type { ModelFile } from './files';
 import { Player } from './player';
@@ -36,6 +36,7 @@ function fail(thrown: unknown): void {
 
 async function createDesk(surfaces: Boot['surfaces']): Promise<Desk> {
   await init();
+  post({ type: 'samplers', samplers: samplers() });
   const engine = await Engine.create();
   post({ type: 'device', device: engine.device() });
   for (const [surface, canvas] of Object.entries(surfaces)) {

@@ -8,14 +8,16 @@ const everyFieldChanged: PageState = {
   station: 'forward',
   model: 'large',
   recipe: {
-    sampler: 'ddpm',
+    sampler: 'dpm++2m',
     steps: 200,
     seed: 4_294_967_295,
     batch: 16,
     class_label: 3,
     attributes: null,
     guidance_scale: 4.5,
+    guidance_interval: [200, 800],
     eta: 0.25,
+    s_churn: 40,
   },
   frame: 31,
   forward: { source: 'drawing', sample: 2, timestep: 999, noise_seed: 12, fresh: true },
@@ -45,6 +47,20 @@ describe('the link', () => {
     expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
   });
 
+  it('carries a sampler whose name has plus signs, escaped or not', () => {
+    const state = defaults();
+    state.recipe.sampler = 'dpm++2m';
+    expect(formatHash(state)).toContain('&sampler=dpm++2m&');
+    for (const hash of [formatHash(state), '#reverse?sampler=dpm%2B%2B2m']) {
+      expect(parseHash(hash, MODELS)).toEqual({ state, notes: [] });
+    }
+  });
+
+  it('carries a model whose name has a space and a plus', () => {
+    const state = defaultState('a b+c');
+    expect(parseHash(formatHash(state), ['first', 'a b+c'])).toEqual({ state, notes: [] });
+  });
+
   it('may be empty', () => {
     expect(parseHash('', MODELS)).toEqual({ state: defaults(), notes: [] });
   });
@@ -52,7 +68,7 @@ describe('the link', () => {
   it.each([
     'model=huge',
     'attr=skin',
-    'sampler=euler',
+    'sampler=Euler!',
     'steps=0',
     'steps=1001',
     'steps=1.5',
@@ -63,7 +79,10 @@ describe('the link', () => {
     'class=-2',
     'guidance=NaN',
     'guidance=21',
+    'interval=8:5',
+    'interval=0:1000',
     'eta=2',
+    'churn=81',
     'frame=51',
     'sample=4',
     't=1000',

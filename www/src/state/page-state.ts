@@ -1,4 +1,5 @@
-import type { ClassLabel, Recipe, SamplerName } from '../engine/types';
+import type { ClassLabel, Interval, Recipe } from '../engine/types';
+import { intervalText, parseInterval, parseSampler } from './sampler';
 import { choicesText, parseChoices, type Choices } from './wish';
 
 export const STATIONS = ['reverse', 'forward'] as const;
@@ -28,6 +29,8 @@ export interface PageState {
 
 export const BATCHES = [1, 4, 9, 16] as const;
 export const MOST_STEPS = 1000;
+/** The largest that EDM's authors chose (Karras et al. 2022, table 5). */
+export const MOST_CHURN = 80;
 export const LARGEST_SEED = 0xffff_ffff;
 
 export function defaultState(model: string): PageState {
@@ -42,7 +45,9 @@ export function defaultState(model: string): PageState {
       class_label: 'each',
       attributes: null,
       guidance_scale: 2,
+      guidance_interval: null,
       eta: 0,
+      s_churn: 0,
     },
     frame: null,
     forward: { source: 'sample', sample: 0, timestep: 300, noise_seed: 1, fresh: false },
@@ -66,7 +71,9 @@ export function formatHash(state: PageState): string {
       ? { attr: choicesText(recipe.attributes) }
       : { class: classText(recipe.class_label) }),
     guidance: String(recipe.guidance_scale),
+    interval: intervalText(recipe.guidance_interval),
     eta: String(recipe.eta),
+    churn: String(recipe.s_churn),
   });
   if (frame !== null) fields.set('frame', String(frame));
   if (station === 'forward') {
@@ -76,8 +83,13 @@ export function formatHash(state: PageState): string {
     fields.set('noise', forward.fresh ? 'fresh' : 'same');
     fields.set('noise-seed', String(forward.noise_seed));
   }
-  // Both signs may stand in an address as they are, and are easier to read.
-  const query = fields.toString().replaceAll('%3A', ':').replaceAll('%2C', ',');
+  // These signs may stand in an address as they are, and are easier to read; a plus is no space.
+  const query = fields
+    .toString()
+    .replaceAll('+', '%20')
+    .replaceAll('%2B', '+')
+    .replaceAll('%3A', ':')
+    .replaceAll('%2C', ',');
   return `#${station}?${query}`;
 }
 
@@ -92,7 +104,7 @@ export function parseHash(
   const state = defaultState(models[0] ?? '');
   const notes: string[] = [];
   const [name = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
-  const fields = new URLSearchParams(query);
+  const fields = new URLSearchParams(query.replaceAll('+', '%2B'));
 
   function read<T>(key: string, fallback: T, parse: (text: string) => T | undefined): T {
     const text = fields.get(key);
@@ -121,7 +133,7 @@ export function parseHash(
 
   const { recipe, forward } = state;
   state.model = read('model', state.model, among(...models));
-  recipe.sampler = read('sampler', recipe.sampler, among<SamplerName>('ddpm', 'ddim'));
+  recipe.sampler = read('sampler', recipe.sampler, parseSampler);
   recipe.steps = read('steps', recipe.steps, integer(1, MOST_STEPS));
   recipe.seed = read('seed', recipe.seed, integer(0, LARGEST_SEED));
   recipe.batch = read('batch', recipe.batch, integer(1, 16));
@@ -132,7 +144,11 @@ export function parseHash(
   recipe.attributes = read<Choices | null>('attr', null, parseChoices);
   if (recipe.attributes) recipe.class_label = null;
   recipe.guidance_scale = read('guidance', recipe.guidance_scale, number(0, 20));
+  recipe.guidance_interval = read<Interval | null>('interval', null, (text) =>
+    parseInterval(text, MOST_STEPS - 1),
+  );
   recipe.eta = read('eta', recipe.eta, number(0, 1));
+  recipe.s_churn = read('churn', recipe.s_churn, number(0, MOST_CHURN));
   state.frame = read('frame', state.frame, integer(0, recipe.steps));
   forward.source = read('source', forward.source, among<ForwardSource>('sample', 'drawing'));
   forward.sample = read('sample', forward.sample, integer(0, recipe.batch - 1));

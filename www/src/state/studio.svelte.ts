@@ -7,11 +7,18 @@ import {
   type Position,
   type Problem,
 } from '../engine/protocol';
-import type { DeviceFacts, ModelFacts, Recipe, RunFacts, Surface } from '../engine/types';
+import type { DeviceFacts, ModelFacts, Recipe, RunFacts, Sampler, Surface } from '../engine/types';
 import { Address } from './address';
 import { MODELS } from './catalogue';
 import { Forward } from './forward.svelte';
-import { parseHash, type PageRecipe, type PageState, type Station } from './page-state';
+import {
+  defaultState,
+  parseHash,
+  type PageRecipe,
+  type PageState,
+  type Station,
+} from './page-state';
+import { fittedInterval } from './sampler';
 import { fitted, valueNumbers } from './wish';
 
 const NAMES = MODELS.map(({ name }) => name);
@@ -24,6 +31,7 @@ export class Studio {
   notes: string[] = $state([]);
 
   download: Download | null = $state.raw(null);
+  samplers: Sampler[] = $state.raw([]);
   device: DeviceFacts | null = $state.raw(null);
   model: ModelFacts | null = $state.raw(null);
   alphasCumprod: Float32Array | null = $state.raw(null);
@@ -49,6 +57,8 @@ export class Studio {
   /** Steps of the run that is on the canvas (its length: frames go from 0 to this). */
   readonly steps = $derived(this.run?.steps.length ?? this.page.recipe.steps);
   readonly ended = $derived(this.run !== null && this.computed === this.run.steps.length);
+  /** What the engine says of the sampler that is chosen. */
+  readonly sampler = $derived(this.samplers.find(({ name }) => name === this.page.recipe.sampler));
   readonly playing = $derived(this.motion !== 'rest');
   /** Whether anything is asked for that guidance could amplify. */
   readonly conditioned = $derived.by(() => {
@@ -247,8 +257,18 @@ export class Studio {
       this.#fitClass(model.class_names ?? []);
     }
     this.#className = null;
+    this.#fitSampler();
+    const last = model.num_train_timesteps - 1;
     recipe.steps = Math.min(recipe.steps, model.num_train_timesteps);
-    forward.timestep = Math.min(forward.timestep, model.num_train_timesteps - 1);
+    recipe.guidance_interval = fittedInterval(recipe.guidance_interval, last);
+    forward.timestep = Math.min(forward.timestep, last);
+  }
+
+  #fitSampler(): void {
+    if (this.samplers.length === 0 || this.sampler) return;
+    const { recipe } = this.page;
+    this.#note(`There is no sampler “${recipe.sampler}”.`);
+    recipe.sampler = defaultState('').recipe.sampler;
   }
 
   #fitClass(names: string[]): void {
@@ -270,6 +290,10 @@ export class Studio {
     switch (message.type) {
       case 'download':
         this.download = message.download;
+        break;
+      case 'samplers':
+        this.samplers = message.samplers;
+        this.#fitSampler();
         break;
       case 'device':
         this.device = message.device;

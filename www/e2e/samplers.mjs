@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from './harness.mjs';
+import { assertDigit, greyOf, largestDifference, statistics, visit } from './visit.mjs';
+
+const SIDE = 32;
+const NOISY = 'x t, the noisy picture';
+/**
+ * Both average slopes over one step from σ 20,000, where this model's cosine schedule ends, and
+ * multiply what the network errs by that: few steps leave noise.
+ */
+const NOISY_HERE = ['heun', 'dpm2-a'];
+const link = (fields) => `#reverse?seed=3&batch=1&class=7&guidance=1&${fields}`;
+
+const slider = ({ page }, name) => page.getByRole('slider', { name });
+const names = (visitor) =>
+  visitor.sampler.locator('option').evaluateAll((all) => all.map(({ value }) => value));
+
+/** Another sampler, and its run to the end. */
+async function choose(visitor, name) {
+  await visitor.sampler.selectOption(name);
+  await visitor.inAddress(`&sampler=${name}&`);
+  await visitor.until('a new run', async () => {
+    const { at, of } = await visitor.position();
+    return at < of;
+  });
+  await visitor.atEnd();
+}
+
+test('samplers: each of the engine’s draws a digit', async (url) => {
+  const steps = 15;
+  await visit(url + link(`sampler=ddim&steps=${steps}`), async (visitor) => {
+    await visitor.atEnd();
+    const all = await names(visitor);
+    assert.ok(all.length >= 17 && !all.includes('ddim-inversion'), all.join(' '));
+    for (const name of all.filter((other) => other !== 'ddim')) {
+      await choose(visitor, name);
+      const picture = await visitor.pixels('x_t', steps);
+      if (NOISY_HERE.includes(name)) assert.ok(picture.every(Number.isFinite), name);
+      else assertDigit(picture, name);
+    }
+    assert.equal(await visitor.page.getByRole('alert').count(), 0, 'one was refused');
+  });
+});
+
+test('samplers: noise of any size is seen as noise of unit variance', async (url) => {
+  await visit(url + link('sampler=euler&steps=20&frame=1'), async (visitor) => {
+    await visitor.atStep(1);
+    await visitor.button('Play').waitFor();
+    await visitor.page.waitForTimeout(500);
+    const noise = await visitor.pixels('x_t', 1);
+    const { std } = statistics(noise);
+    assert.ok(std > 0.8 && std < 1.2, `std ${std}`);
+    const picture = await visitor.grab(NOISY, SIDE);
+    assert.ok(largestDifference(picture, greyOf(noise)) <= 2);
+  });
+});
+
+test('samplers: a link carries the name with its plus signs', async (url) => {
+  await visit(url + link('sampler=dpm++2m&steps=5'), async (visitor) => {
+    await visitor.atEnd();
+    const first = await visitor.pixels('x_t', 5);
+    assert.equal(await visitor.sampler.inputValue(), 'dpm++2m');
+    await visitor.inAddress('&sampler=dpm++2m&steps=5&');
+    const address = visitor.page.url();
+    await visitor.page.reload();
+    await visitor.atEnd();
+    assert.deepEqual(await visitor.pixels('x_t', 5), first);
+    assert.equal(visitor.page.url(), address);
+  });
+});
+
+test('samplers: an unknown one in a link falls back with a note', async (url) => {
+  await visit(url + link('sampler=magic&steps=5'), async (visitor) => {
+    await visitor.page.getByRole('alert').getByText('no sampler “magic”').waitFor();
+    await visitor.atEnd();
+    assert.equal(await visitor.sampler.inputValue(), 'ddim');
+    await visitor.inAddress('&sampler=ddim&');
+  });
+});
+
+test('samplers: η and churn are there where they mean something, and in the link', async (url) => {
+  await visit(url + link('sampler=ddim&steps=3&eta=0.5&churn=20'), async (visitor) => {
+    const eta = slider(visitor, /^η/);
+    const churn = slider(visitor, /^Churn/);
+    const shown = async () => [await eta.count(), await churn.count()];
+    await visitor.atEnd();
+    assert.deepEqual(await shown(), [1, 0]);
+    assert.equal(await eta.inputValue(), '0.5');
+    await choose(visitor, 'euler');
+    assert.deepEqual(await shown(), [0, 1]);
+    assert.equal(await churn.inputValue(), '20');
+    const stirred = await visitor.pixels('x_t', 3);
+    await churn.fill('0');
+    await visitor.inAddress('eta=0.5&churn=0');
+    await visitor.until('there is another picture', async () => {
+      await visitor.atEnd();
+      return largestDifference(await visitor.pixels('x_t', 3), stirred) > 0.01;
+    });
+    await choose(visitor, 'dpm++2m');
+    assert.deepEqual(await shown(), [0, 0]);
+  });
+});
+
+test('samplers: the network calls are the engine’s count', async (url) => {
+  await visit(url + link('sampler=heun&steps=20'), async (visitor) => {
+    const { page } = visitor;
+    await page.getByText('39 network calls', { exact: true }).waitFor();
+    await page.getByRole('spinbutton', { name: 'Guidance' }).fill('2');
+    await page.keyboard.press('Enter');
+    await page.getByText('39 network calls, guided', { exact: true }).waitFor();
+    await visitor.sampler.selectOption('ddim');
+    await page.getByText('20 network calls, guided', { exact: true }).waitFor();
+  });
+});
+
+test('guidance acts in an interval of t, which is in the link', async (url) => {
+  const recipe = link('sampler=ddim&steps=4').replace('guidance=1', 'guidance=4');
+  await visit(url + recipe, async (visitor) => {
+    await visitor.atEnd();
+    const everywhere = await visitor.pixels('x_t', 4);
+    const [from, to] = ['from', 'to'].map((end) => slider(visitor, `Guidance acts, ${end} t`));
+    await from.fill('300');
+    await visitor.inAddress('&interval=300:999&');
+    await to.fill('100');
+    // One end does not pass the other.
+    await visitor.inAddress('&interval=300:300&');
+    assert.equal(await to.inputValue(), '300');
+    await visitor.until('there is another picture', async () => {
+      await visitor.atEnd();
+      return largestDifference(await visitor.pixels('x_t', 4), everywhere) > 0.01;
+    });
+    await from.press('Home');
+    await to.press('End');
+    await visitor.inAddress('&interval=all&');
+    await visitor.radio('Class', 'any').check({ force: true });
+    await visitor.until('it is gone', async () => (await from.count()) === 0);
+  });
+});
