@@ -30,7 +30,10 @@ pub fn of_session(e: &SessionError) -> JsValue {
         SessionError::Machine(e) | SessionError::UNet(UNetError::Machine(e)) => return of_machine(e),
         SessionError::Folder(_) | SessionError::Scheduler(_) => "ModelInvalid",
         SessionError::UNet(UNetError::Weights(_)) => "WeightsCorrupt",
-        SessionError::UNet(_) | SessionError::Plan(_) | SessionError::Recipe(_) => "RecipeInvalid",
+        SessionError::UNet(_)
+        | SessionError::Plan(_)
+        | SessionError::Adaptive(_)
+        | SessionError::Recipe(_) => "RecipeInvalid",
     };
     error(name, &e.to_string())
 }

@@ -32,7 +32,9 @@ fn sampler(entry: &'static SamplerEntry) -> Option<Sampler> {
     let plan = entry.plan(&SchedulerConfig::default(), 10, &SamplerOptions::default());
     let sigma = |step: Option<&StepFacts>| step.map_or(0.0, |step| step.sigma);
     let inverts = |plan: &Plan| sigma(plan.steps.first()) < sigma(plan.steps.last());
-    if plan.as_ref().is_ok_and(inverts) {
+    // The worker's steps do not wait for numbers yet, as adaptive ones have to.
+    let waits = |plan: &Plan| plan.adaptive.is_some();
+    if plan.as_ref().is_ok_and(|plan| inverts(plan) || waits(plan)) {
         return None;
     }
     Some(Sampler {
@@ -41,7 +43,7 @@ fn sampler(entry: &'static SamplerEntry) -> Option<Sampler> {
         paper: entry.paper,
         takes_eta: entry.takes_eta,
         takes_churn: entry.takes_churn,
-        stochastic: plan.is_ok_and(|plan| plan.rows.iter().any(|row| row.uses_noise)),
+        stochastic: plan.is_ok_and(|plan| plan.rows.iter().any(|row| row.noise.is_some())),
     })
 }
 
