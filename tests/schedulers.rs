@@ -17,8 +17,6 @@ use serde::Deserialize;
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/schedulers");
 /// max |Δ| over max |reference|, of every step.
 const TOLERANCE: f32 = 1e-5;
-/// The one case that misses it, at 2.0e-5.
-const EXCEPTION: (&str, f32) = ("deis-1", 3e-5);
 
 #[derive(Deserialize)]
 struct Recipe {
@@ -125,7 +123,6 @@ fn trajectories_are_those_of_diffusers() {
         let error = error_of(&case);
         let name = case.file_stem().unwrap().to_str().unwrap();
         eprintln!("{error:.1e} {name}");
-        let tolerance = if name == EXCEPTION.0 { EXCEPTION.1 } else { TOLERANCE };
-        assert!(error <= tolerance, "{name} is off by {error:e}");
+        assert!(error <= TOLERANCE, "{name} is off by {error:e}");
     }
 }

@@ -65,7 +65,7 @@ impl BetaSchedule {
 }
 
 /// `torch.linspace` in float32: from both ends to the middle, fused multiply-add.
-fn linspace(start: f64, end: f64, count: usize) -> Vec<f32> {
+pub(super) fn linspace(start: f64, end: f64, count: usize) -> Vec<f32> {
     let (start, end) = (start as f32, end as f32);
     let step = if count > 1 { (end - start) / (count - 1) as f32 } else { 0.0 };
     let fused = |base: f32, steps: f64| (f64::from(base) + f64::from(step) * steps) as f32;

@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod scheduler_config;
 pub mod sde;
 pub mod sigmas;
+mod single_log;
 pub mod spacing;
 
 pub use named::UnknownName;

@@ -4,6 +4,7 @@
 //! pedantry: 1 − ᾱ_t of the first timesteps keeps only three or four digits in
 //! float32, and a trajectory of 1000 steps shows whether they are the same ones.
 
+pub(super) use super::betas::linspace;
 pub use super::betas::{BetaSchedule, Ends};
 
 /// More training timesteps than this are refused: a table that size is a mistake.

@@ -5,6 +5,7 @@
 use super::beta_quantile::beta_quantile;
 use super::named::named_enum;
 use super::schedule::Schedule;
+use super::single_log;
 
 named_enum! {
     /// How a run's noise levels lie between the largest and the smallest.
@@ -38,7 +39,7 @@ pub fn karras(max: f64, min: f64, rho: f64, count: usize) -> Vec<f64> {
 }
 
 /// `count` levels from `max` to `min`, even in ln σ.
-pub fn exponential(max: f64, min: f64, count: usize) -> Vec<f64> {
+fn exponential(max: f64, min: f64, count: usize) -> Vec<f64> {
     linspace(libm::log(max), libm::log(min), count).into_iter().map(libm::exp).collect()
 }
 
@@ -81,7 +82,7 @@ impl SigmaTable {
             ((1.0 - alpha_bar) / alpha_bar).sqrt()
         };
         let sigmas: Vec<f32> = schedule.alphas_cumprod.iter().map(sigma).collect();
-        let logs = sigmas.iter().map(|&sigma| libm::log(sigma.into()) as f32).collect();
+        let logs = sigmas.iter().map(|&sigma| single_log::ln(sigma)).collect();
         Self { sigmas, logs }
     }
 
@@ -108,7 +109,7 @@ impl SigmaTable {
 
     /// The same in float32, as diffusers has it for levels between a run's own.
     pub fn timestep_of_single(&self, sigma: f32) -> f32 {
-        let log = libm::log(sigma.max(1e-10).into()) as f32;
+        let log = single_log::ln(sigma.max(1e-10));
         let below = self.below(|known| log >= known);
         let [low, high] = [self.logs[below], self.logs[self.above(below)]];
         let share = ((low - log) / (low - high)).clamp(0.0, 1.0);

@@ -6,6 +6,7 @@ use super::terms::{copy, history, set};
 use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
 use crate::diffusion::row::{Register, Row};
 use crate::diffusion::scheduler_config::AlgorithmType;
+use crate::diffusion::single_log::ln;
 
 /// diffusers' `DEISMultistepScheduler`.
 pub(super) const DEIS: SamplerEntry = SamplerEntry {
@@ -55,11 +56,6 @@ fn coefficient(to: f32, nodes: &[f32], back: usize) -> f32 {
         _ => quadratic(t, nodes[back], others(1), others(2)),
     };
     integral(to) - integral(nodes[0])
-}
-
-/// Rounded once from float64, as numpy's float32 logarithm all but is.
-fn ln(x: f32) -> f32 {
-    libm::log(x.into()) as f32
 }
 
 fn linear(t: f32, b: f32, c: f32) -> f32 {

@@ -2,6 +2,7 @@
 
 use super::euler_ancestral::ancestral;
 use super::grid::Grid;
+use super::lambda::{exp, ln};
 use super::terms::{copy, slide};
 use super::{PlanError, SOLVER, SamplerEntry, Setting};
 use crate::diffusion::row::{Register, Row};
@@ -54,7 +55,7 @@ fn timestep(grid: &Grid, sigma: f32) -> f32 {
 
 /// exp((ln σ + ln σ_down)/2), rounded as `torch.lerp` rounds from either side.
 fn middle(sigma: f32, down: f32, from_sigma: bool) -> f32 {
-    let (upper, lower) = (libm::logf(sigma), libm::logf(down));
+    let (upper, lower) = (ln(sigma), ln(down));
     let end = if from_sigma { lower - (lower - upper) * 0.5 } else { upper - (upper - lower) * 0.5 };
-    libm::expf(end)
+    exp(end)
 }

@@ -4,12 +4,14 @@
 use super::churn::Churned;
 use super::euler::euler_step;
 use super::heun::heun_step;
+use super::lambda::exp;
 use super::terms::set;
 use super::{PlanError, SOLVER, SamplerEntry, Setting};
 use crate::diffusion::prediction::PredictionType;
 use crate::diffusion::row::{Call, Register, Row};
+use crate::diffusion::schedule::linspace;
 use crate::diffusion::scheduler_config::Preconditioning;
-use crate::diffusion::sigmas::{FinalSigma, SigmaTable, exponential, karras};
+use crate::diffusion::sigmas::{FinalSigma, SigmaTable, karras};
 
 /// Algorithm 2: Heun's method with churn. diffusers has no such scheduler.
 pub(super) const EDM: SamplerEntry = SamplerEntry {
@@ -65,6 +67,12 @@ fn heun(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     Ok(rows)
 }
 
+/// Even in ln σ, in float32 and from below as diffusers has it: a single level is the lowest.
+fn rising_in_log(min: f64, max: f64, count: usize) -> Vec<f64> {
+    let logs = linspace(libm::log(min), libm::log(max), count);
+    logs.into_iter().rev().map(|log| exp(log).into()).collect()
+}
+
 struct Edm<'a> {
     setting: &'a Setting<'a>,
     sigmas: Vec<f32>,
@@ -84,7 +92,7 @@ impl<'a> Edm<'a> {
         }
         let (min, max) = (solver.sigma_min.unwrap_or(min), solver.sigma_max.unwrap_or(max));
         let levels = match solver.preconditioning {
-            Some(Preconditioning { exponential: true, .. }) => exponential(max, min, setting.steps),
+            Some(Preconditioning { exponential: true, .. }) => rising_in_log(min, max, setting.steps),
             Some(Preconditioning { rho, .. }) => karras(max, min, rho, setting.steps),
             None => karras(max, min, 7.0, setting.steps),
         };

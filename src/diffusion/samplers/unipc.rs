@@ -6,7 +6,8 @@ use super::terms::{copy, history, set};
 use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
 use crate::diffusion::prediction::Level;
 use crate::diffusion::row::{Register, Row};
-use crate::diffusion::scheduler_config::SolverType;
+use crate::diffusion::scheduler_config::{SolverConfig, SolverType};
+use crate::diffusion::sigmas::FinalSigma;
 
 /// diffusers' `UniPCMultistepScheduler`.
 pub(super) const UNIPC: SamplerEntry = SamplerEntry {
@@ -25,6 +26,7 @@ const CLASS: &str = "UniPCMultistepScheduler";
 /// before began (`Saved`), and predicts the next from the corrected one.
 fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let solver = &setting.config.solver;
+    check(solver)?;
     let grid = setting.solver_grid(Family::UniPc)?;
     let steps = grid.steps();
     let update = Update { setting, grid: &grid };
@@ -46,6 +48,18 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
         rows.push(Row::part(step, [vec![next], keep.into()].concat()).completing());
     }
     Ok(rows)
+}
+
+/// B(h) = h is infinite in the step to no noise.
+fn check(solver: &SolverConfig) -> Result<(), PlanError> {
+    if solver.solver_type == Some(SolverType::Bh1) && solver.final_sigmas_type == FinalSigma::Zero {
+        return Err(PlanError::Option {
+            key: "solver_type",
+            value: "bh1".into(),
+            change: "choose bh2, or final_sigmas_type sigma_min",
+        });
+    }
+    Ok(())
 }
 
 struct Update<'a> {
@@ -81,7 +95,7 @@ impl Update<'_> {
         let (s, t) = (point(from), point(from + 1));
         let h = t.lambda - s.lambda;
         let hh = if solver.predict_x0 { -h } else { h };
-        let phi_1 = libm::expm1f(hh);
+        let phi_1 = libm::expm1(hh.into()) as f32;
         let b_h = if solver.solver_type == Some(SolverType::Bh1) { hh } else { phi_1 };
         let mut ratios: Vec<f32> =
             (1..order).map(|back| (point(from - back).lambda - s.lambda) / h).collect();
