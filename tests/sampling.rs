@@ -3,13 +3,14 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{fixture, tensor};
 use pollster::block_on;
 use reverie::cpu::CpuMachine;
-use reverie::diffusion::samplers::SamplerOptions;
+use reverie::diffusion::samplers::{Churn, SAMPLERS, SamplerOptions};
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
@@ -28,6 +29,25 @@ struct EndToEnd {
     model: PathBuf,
     /// None where the tensors have `attribute_values`.
     class_label: Option<u32>,
+    guidance_scale: f32,
+}
+
+/// `tests/fixtures/end-to-end/samplers.json`: recipes that share a model, x_T and noise.
+#[derive(Deserialize)]
+struct SamplerRuns {
+    model: PathBuf,
+    class_label: u32,
+    runs: BTreeMap<String, SamplerRun>,
+}
+
+#[derive(Deserialize)]
+struct SamplerRun {
+    sampler: String,
+    steps: usize,
+    eta: f32,
+    #[serde(default)]
+    s_churn: f32,
+    scheduler: serde_json::Value,
     guidance_scale: f32,
 }
 
@@ -92,7 +112,20 @@ async fn error_of(machine: &mut impl Machine, name: &str) -> f32 {
         noise: NoiseSource::Given { x_t: x_t.clone(), steps },
         ..recipe(&given.sampler, given.steps, shape[0])
     };
-    let mut run = Run::start(machine, &model, &recipe).unwrap();
+    let worst = follow(machine, &model, &recipe, &x_t, &trajectory).await;
+    println!("{name}: {worst:.1e}");
+    worst
+}
+
+/// Runs the recipe beside a trajectory; the largest relative error of any step.
+async fn follow<M: Machine>(
+    machine: &mut M,
+    model: &Model,
+    recipe: &Recipe,
+    x_t: &[f32],
+    trajectory: &[f32],
+) -> f32 {
+    let mut run = Run::start(machine, model, recipe).unwrap();
     assert_eq!(run.read_sample(machine).await.unwrap(), x_t);
     let mut worst = 0f32;
     for expected in trajectory.chunks(x_t.len()) {
@@ -100,9 +133,54 @@ async fn error_of(machine: &mut impl Machine, name: &str) -> f32 {
         worst = worst.max(relative_error(&run.read_sample(machine).await.unwrap(), expected));
     }
     assert!(run.is_done());
-    run.release(machine, &model);
-    println!("{name}: {worst:.1e}");
+    run.release(machine, model);
     worst
+}
+
+/// Every sampler that diffusers has, on pictures of 8 × 8.
+async fn check_every_sampler(machine: &mut impl Machine) {
+    let folder = fixture("end-to-end");
+    let text = fs::read_to_string(folder.join("samplers.json")).unwrap();
+    let given: SamplerRuns = serde_json::from_str(&text).unwrap();
+    for sampler in SAMPLERS.iter().filter(|sampler| sampler.diffusers_class.is_some()) {
+        let has_run = given.runs.values().any(|run| run.sampler == sampler.name);
+        assert!(has_run, "no run of {} in samplers.json", sampler.name);
+    }
+    let bytes = fs::read(folder.join("samplers.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let (shape, x_t) = tensor(&file, "x_T").unwrap();
+    let (_, steps) = tensor(&file, "noise").unwrap();
+    let mut model = Model::load(machine, &folder.join(given.model)).unwrap();
+    for (name, run) in given.runs {
+        model.scheduler = SchedulerConfig::from_json(&run.scheduler.to_string()).unwrap();
+        let recipe = Recipe {
+            size: Some((shape[2], shape[3])),
+            condition: Condition::Classes(vec![given.class_label; shape[0]]),
+            options: SamplerOptions {
+                eta: run.eta,
+                guidance_scale: run.guidance_scale,
+                churn: Churn { s_churn: run.s_churn, ..Default::default() },
+                ..Default::default()
+            },
+            noise: NoiseSource::Given { x_t: x_t.clone(), steps: steps.clone() },
+            ..recipe(&run.sampler, run.steps, shape[0])
+        };
+        let (_, trajectory) = tensor(&file, &name).unwrap();
+        assert_eq!(trajectory.len(), run.steps * x_t.len(), "{name}");
+        let error = follow(machine, &model, &recipe, &x_t, &trajectory).await;
+        println!("{name}, guidance {}: {error:.1e}", run.guidance_scale);
+        assert!(error <= 1e-4, "{name} is off by {error:e}");
+    }
+}
+
+#[test]
+fn the_twins_follow_every_sampler_of_diffusers() {
+    block_on(check_every_sampler(&mut CpuMachine::default()));
+}
+
+#[test]
+fn the_shaders_follow_every_sampler_of_diffusers() {
+    block_on(check_every_sampler(&mut gpu()));
 }
 
 #[test]

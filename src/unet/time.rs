@@ -40,7 +40,8 @@ impl TimeProjection {
         self.dim
     }
 
-    /// What is wrong with a timestep, if anything; `end` is the schedule's length.
+    /// What is wrong with a timestep, if anything; `end` is the schedule's length. Without one,
+    /// sinusoids take numbers below 0 too: EDM's networks are asked at ¼·ln σ.
     pub fn check(&self, timestep: f32, end: Option<usize>) -> Result<(), String> {
         let end = match self.kind {
             TimeEmbedding::Learned { num_train_timesteps } => Some(num_train_timesteps),
@@ -57,7 +58,7 @@ impl TimeProjection {
             (TimeEmbedding::Learned { .. }, _) if timestep.fract() != 0.0 => {
                 Err(format!("timestep {timestep} is not whole, as this network's learned embedding needs"))
             }
-            (TimeEmbedding::Positional { .. } | TimeEmbedding::Learned { .. }, _) if timestep < 0.0 => {
+            (TimeEmbedding::Learned { .. }, _) | (_, Some(_)) if timestep < 0.0 => {
                 Err(format!("timestep {timestep} is negative; timesteps start at 0"))
             }
             (_, Some(end)) if timestep >= end as f32 => Err(format!(

@@ -1,7 +1,7 @@
 //! DDIM run upward: from a picture to the noise that DDIM makes it of.
 
 use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
-use crate::diffusion::prediction::Level;
+use crate::diffusion::prediction::{Level, PredictionType};
 use crate::diffusion::row::{Assign, Register, Row};
 use crate::diffusion::spacing::TimestepSpacing;
 
@@ -27,10 +27,18 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
             change: "DDIM inversion takes leading or trailing",
         });
     }
+    let starts_clean = setting.config.set_alpha_to_one.unwrap_or(true);
+    // ε̂ of a network that returns x̂0 is (x − x̂0)/0 there.
+    if starts_clean && setting.config.prediction_type == PredictionType::Sample {
+        return Err(PlanError::Option {
+            key: "set_alpha_to_one",
+            value: "true".into(),
+            change: "set it to false for a network of sample prediction",
+        });
+    }
     let alphas_cumprod = &setting.schedule.alphas_cumprod;
     let stride = alphas_cumprod.len() / setting.steps;
-    let first_alpha_bar =
-        if setting.config.set_alpha_to_one.unwrap_or(true) { 1.0 } else { alphas_cumprod[0] };
+    let first_alpha_bar = if starts_clean { 1.0 } else { alphas_cumprod[0] };
     let row = |(step, timestep): (usize, usize)| {
         let alpha_bar = timestep.checked_sub(stride).map_or(first_alpha_bar, |from| alphas_cumprod[from]);
         let prediction = setting.config.prediction_type;

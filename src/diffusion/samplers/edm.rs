@@ -54,7 +54,7 @@ fn euler(setting: &Setting) -> Result<Vec<Row>, PlanError> {
 /// Noise up to σ̂ in a row of its own, then Heun's step: 2K − 1 calls.
 fn heun(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let edm = Edm::new(setting)?;
-    let mut rows = vec![edm.start()];
+    let mut rows = vec![setting.scaled_start(edm.sigmas[0])];
     for step in 0..setting.steps {
         let Churned { sigma_hat, noise } = setting.churned(edm.sigmas[step]);
         if noise != 0.0 {
@@ -111,6 +111,7 @@ impl<'a> Edm<'a> {
         Ok(Self { setting, sigmas, table, max })
     }
 
+    /// √(σ_max² + 1), as diffusers has it; the paper starts from σ_max.
     fn start(&self) -> Row {
         self.setting.scaled_start((self.max * self.max + 1.0).sqrt() as f32)
     }

@@ -50,16 +50,18 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     Ok(rows)
 }
 
-/// B(h) = h is infinite in the step to no noise.
+/// In the step to no noise h is infinite: so are B(h) = h, and what ε̂ is weighted by.
 fn check(solver: &SolverConfig) -> Result<(), PlanError> {
-    if solver.solver_type == Some(SolverType::Bh1) && solver.final_sigmas_type == FinalSigma::Zero {
-        return Err(PlanError::Option {
-            key: "solver_type",
-            value: "bh1".into(),
-            change: "choose bh2, or final_sigmas_type sigma_min",
-        });
+    let refused = |key, value: &str, change| Err(PlanError::Option { key, value: value.into(), change });
+    match (solver.final_sigmas_type, solver.solver_type) {
+        (FinalSigma::Zero, Some(SolverType::Bh1)) => {
+            refused("solver_type", "bh1", "choose bh2, or final_sigmas_type sigma_min")
+        }
+        (FinalSigma::Zero, _) if !solver.predict_x0 => {
+            refused("predict_x0", "false", "choose true, or final_sigmas_type sigma_min")
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 struct Update<'a> {
