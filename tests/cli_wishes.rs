@@ -104,3 +104,18 @@ fn info_lists_attributes_and_their_values() {
     let hat = serde_json::json!({ "name": "hat", "title": "Hat", "values": ["none", "crown"] });
     assert_eq!(facts["attributes"][2], hat);
 }
+
+#[test]
+fn guidance_needs_a_null_label() {
+    let folder = repository();
+    let model = folder.path().join("www/models/classes");
+    fs::write(model.join("reverie.json"), r#"{"name": "classes"}"#).unwrap();
+    let args = "sample --model classes --class 1 --steps 2 --backend cpu --output s.safetensors";
+    let words = ["guidance needs a null label", "reverie.json", "use guidance_scale 1"];
+    refused(folder.path(), &format!("{args} --guidance-scale 2"), &words);
+    done(folder.path(), &format!("{args} --guidance-scale 1"));
+    refused(folder.path(), &args.replace("--class 1", ""), &["no null label", "give a class"]);
+    for scale in ["nan", "inf"] {
+        refused(folder.path(), &format!("{args} --guidance-scale {scale}"), &["guidance_scale"]);
+    }
+}

@@ -78,5 +78,7 @@ pub enum PlanError {
 }
 
 fn list(of: fn(&super::SamplerEntry) -> Option<&'static str>) -> String {
-    SAMPLERS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<_> = SAMPLERS.iter().filter_map(of).collect();
+    names.dedup();
+    names.join(", ")
 }
