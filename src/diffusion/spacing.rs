@@ -41,6 +41,13 @@ pub fn timesteps(
     (0..steps).map(visit).collect()
 }
 
+/// Whether diffusers' trailing list is that one entry too long: `numpy.arange` has
+/// ⌈total/(total/steps)⌉ entries, and the quotients are rounded.
+pub fn trailing_is_too_long(num_train_timesteps: usize, steps: usize) -> bool {
+    let total = num_train_timesteps as f64;
+    (total / (total / steps as f64)).ceil() as usize > steps
+}
+
 #[cfg(test)]
 mod tests {
     use super::TimestepSpacing::*;
@@ -58,6 +65,16 @@ mod tests {
         assert_eq!(timesteps(Linspace, 1000, 1, 0), [0]);
         assert_eq!(timesteps(Trailing, 1000, 1, 0), [999]);
         assert_eq!(timesteps(Leading, 1, 1, 0), [0]);
+    }
+
+    /// `len(numpy.arange(total, 0, -total / steps))`.
+    #[test]
+    fn some_trailing_lists_of_diffusers_are_too_long() {
+        for (total, steps, expected) in
+            [(1000, 61, true), (300, 7, true), (300, 14, true), (1000, 60, false), (1000, 1000, false)]
+        {
+            assert_eq!(trailing_is_too_long(total, steps), expected, "{steps} of {total}");
+        }
     }
 
     #[test]

@@ -27,18 +27,20 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
             change: "DDIM inversion takes leading or trailing",
         });
     }
+    let alphas_cumprod = &setting.schedule.alphas_cumprod;
+    let stride = alphas_cumprod.len() / setting.steps;
+    let timesteps = setting.timesteps()?;
     let starts_clean = setting.config.set_alpha_to_one.unwrap_or(true);
-    // ε̂ of a network that returns x̂0 is (x − x̂0)/0 there.
-    if starts_clean && setting.config.prediction_type == PredictionType::Sample {
+    let first_alpha_bar = if starts_clean { 1.0 } else { alphas_cumprod[0] };
+    // ε̂ of a network that returns x̂0 is (x − x̂0)/0 at clean data.
+    let is_clean = starts_clean && timesteps.iter().any(|&timestep| timestep < stride);
+    if is_clean && setting.config.prediction_type == PredictionType::Sample {
         return Err(PlanError::Option {
             key: "set_alpha_to_one",
             value: "true".into(),
             change: "set it to false for a network of sample prediction",
         });
     }
-    let alphas_cumprod = &setting.schedule.alphas_cumprod;
-    let stride = alphas_cumprod.len() / setting.steps;
-    let first_alpha_bar = if starts_clean { 1.0 } else { alphas_cumprod[0] };
     let row = |(step, timestep): (usize, usize)| {
         let alpha_bar = timestep.checked_sub(stride).map_or(first_alpha_bar, |from| alphas_cumprod[from]);
         let prediction = setting.config.prediction_type;
@@ -47,5 +49,5 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
         let terms = [(Register::X0Hat, to.signal), (Register::EpsHat, to.noise)];
         Row::whole_step(step, setting.choices(call), Assign::new(Register::Sample, &terms, 0.0))
     };
-    Ok(setting.timesteps()?.into_iter().rev().enumerate().map(row).collect())
+    Ok(timesteps.into_iter().rev().enumerate().map(row).collect())
 }

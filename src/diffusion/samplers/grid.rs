@@ -5,7 +5,7 @@ use crate::diffusion::prediction::Level;
 use crate::diffusion::row::Call;
 use crate::diffusion::schedule::BetaSchedule;
 use crate::diffusion::sigmas::{FinalSigma, SigmaRule, SigmaTable, linspace};
-use crate::diffusion::spacing::TimestepSpacing;
+use crate::diffusion::spacing::{self, TimestepSpacing};
 
 /// K noise levels, noisiest first, then the final one; and the K timesteps of the calls.
 pub(super) struct Grid {
@@ -52,7 +52,7 @@ impl Setting<'_> {
         };
         let native: Vec<f64> = timesteps.iter().map(|&t| table.at(t.into())).collect();
         let max = solver.sigma_max.unwrap_or(native[0]);
-        let min = solver.sigma_min.unwrap_or(native[native.len() - 1]);
+        let min = solver.sigma_min.unwrap_or(self.lowest(&native, &table));
         let levels = solver.sigmas.levels(max, min, self.steps);
         if let Some(levels) = &levels {
             let round = round_karras && solver.sigmas == SigmaRule::Karras;
@@ -65,6 +65,15 @@ impl Setting<'_> {
         let mut sigmas: Vec<f32> = levels.unwrap_or(native).iter().map(|&sigma| sigma as f32).collect();
         sigmas.push(self.final_sigma(table.sigmas[0]));
         Grid { sigmas, timesteps, table }.checked()
+    }
+
+    /// The lowest of the visited timesteps' levels, which respaced ones end at; where diffusers'
+    /// list is one entry too long, that is timestep 0's.
+    fn lowest(&self, native: &[f64], table: &SigmaTable) -> f64 {
+        let total = self.schedule.num_train_timesteps();
+        let trailing = self.spacing() == TimestepSpacing::Trailing;
+        let too_long = trailing && spacing::trailing_is_too_long(total, self.steps);
+        if too_long { table.at(0.0) } else { native[native.len() - 1] }
     }
 
     /// The grid of the DPM family, DEIS and UniPC: whole timesteps, one more of them
