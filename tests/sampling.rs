@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use common::{fixture, tensor};
 use pollster::block_on;
 use reverie::cpu::CpuMachine;
-use reverie::diffusion::samplers::{Churn, SAMPLERS, SamplerOptions};
+use reverie::diffusion::samplers::{Churn, SAMPLERS, SamplerEntry, SamplerOptions};
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
@@ -137,12 +137,14 @@ async fn follow<M: Machine>(
     worst
 }
 
-/// Every sampler that diffusers has, on pictures of 8 × 8.
+/// Every sampler whose scheduler in diffusers takes steps of timesteps, on pictures of 8 × 8.
 async fn check_every_sampler(machine: &mut impl Machine) {
     let folder = fixture("end-to-end");
     let text = fs::read_to_string(folder.join("samplers.json")).unwrap();
     let given: SamplerRuns = serde_json::from_str(&text).unwrap();
-    for sampler in SAMPLERS.iter().filter(|sampler| sampler.diffusers_class.is_some()) {
+    // The two ScoreSde schedulers take other calls; `continuous.rs` holds the machines to each other.
+    let stepped = |sampler: &&SamplerEntry| sampler.diffusers_class.is_some() && !sampler.score_based;
+    for sampler in SAMPLERS.iter().filter(stepped) {
         let has_run = given.runs.values().any(|run| run.sampler == sampler.name);
         assert!(has_run, "no run of {} in samplers.json", sampler.name);
     }

@@ -39,7 +39,7 @@ pub fn karras(max: f64, min: f64, rho: f64, count: usize) -> Vec<f64> {
 }
 
 /// `count` levels from `max` to `min`, even in ln σ.
-fn exponential(max: f64, min: f64, count: usize) -> Vec<f64> {
+pub fn exponential(max: f64, min: f64, count: usize) -> Vec<f64> {
     linspace(libm::log(max), libm::log(min), count).into_iter().map(libm::exp).collect()
 }
 
