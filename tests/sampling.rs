@@ -142,7 +142,7 @@ async fn check_every_sampler(machine: &mut impl Machine) {
     let folder = fixture("end-to-end");
     let text = fs::read_to_string(folder.join("samplers.json")).unwrap();
     let given: SamplerRuns = serde_json::from_str(&text).unwrap();
-    // The two ScoreSde schedulers take other calls; `continuous.rs` holds the machines to each other.
+    // The two ScoreSde schedulers take other calls: `score_based.rs` and `continuous.rs` have them.
     let stepped = |sampler: &&SamplerEntry| sampler.diffusers_class.is_some() && !sampler.score_based;
     for sampler in SAMPLERS.iter().filter(stepped) {
         let has_run = given.runs.values().any(|run| run.sampler == sampler.name);
