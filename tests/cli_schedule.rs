@@ -155,3 +155,39 @@ fn samples_come_of_any_sampler() {
     refused(folder.path(), &format!("{args} --eta 0.5"), &["dpm++2m takes no eta"]);
     assert!(!folder.path().join("o.png").exists());
 }
+
+#[test]
+fn keys_of_the_config_can_be_set() {
+    let folder = workplace();
+    let first = |args: &str| calls(&schedule(&folder, args))[0]["timestep"].as_f64().unwrap();
+    assert_eq!(first("--sampler ddim --steps 5"), 999.0);
+    assert_eq!(first("--sampler ddim --steps 5 --set timestep_spacing=leading"), 800.0);
+    let second = |args: &str| calls(&schedule(&folder, args))[1]["sigma"].as_f64().unwrap();
+    let karras = second("--sampler euler --steps 5 --set use_karras_sigmas=true --set sigma_max=80");
+    assert!((karras - second("--sampler euler --steps 5")).abs() > 1.0, "{karras}");
+    for (set, words) in [
+        ("timestep_spacin=leading", &["timestep_spacin", "timestep_spacing"][..]),
+        ("timestep_spacing=up", &["up", "leading, trailing, linspace"]),
+        ("beta_end=2", &["beta_end", "2"]),
+        ("sigma_max", &["timestep_spacing=trailing"]),
+    ] {
+        refused(folder.path(), &format!("schedule --model model --set {set}"), words);
+    }
+    let sample = "sample --model model --sampler ddim --steps 3 --backend cpu --size 8x8 --output";
+    done(folder.path(), &format!("{sample} own.safetensors"));
+    done(folder.path(), &format!("{sample} set.safetensors --set timestep_spacing=leading"));
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_ne!(read("own.safetensors"), read("set.safetensors"));
+}
+
+#[test]
+fn score_based_samplers_say_what_they_do() {
+    let folder = workplace();
+    let facts = schedule(&folder, "--sampler pc --steps 3 --sde sub-vp --langevin-steps 2 --snr 0.1");
+    assert_eq!(facts["network_calls"], 9);
+    let correctors = facts["rows"].as_array().unwrap().iter().filter(|row| !row["langevin"].is_null());
+    assert_eq!(correctors.count(), 6);
+    assert_eq!(schedule(&folder, "--sampler pf-ode --steps 4 --sde ve")["network_calls"], 25);
+    refused(folder.path(), "schedule --model model --sampler ddim --sde vp", &["ddim takes no sde"]);
+    refused(folder.path(), "schedule --model model --sampler pc --sde up", &["up", "ve, vp, sub-vp"]);
+}

@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand, ValueEnum};
 use reverie::diffusion::samplers::{Churn, SAMPLERS, SamplerOptions};
 use reverie::diffusion::sde::SdeKind;
+use serde_json::Value;
 
-use super::place;
+use super::{place, scheduler};
 
 /// Names the samplers there are.
 static SAMPLER_HELP: LazyLock<String> = LazyLock::new(|| {
@@ -52,6 +53,10 @@ pub struct SamplerArgs {
     /// Scheduler steps
     #[arg(long, value_name = "K", default_value_t = 50)]
     pub steps: usize,
+    /// A key of diffusers' scheduler configs, as timestep_spacing=trailing or
+    /// use_karras_sigmas=true; again for others
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = scheduler::setting)]
+    pub settings: Vec<(String, Value)>,
     /// s in eps_uncond + s (eps_cond - eps_uncond)
     #[arg(long, value_name = "G", default_value_t = 1.0)]
     pub guidance_scale: f32,

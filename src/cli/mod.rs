@@ -11,6 +11,7 @@ mod place;
 mod recipe;
 mod sample;
 mod schedule;
+mod scheduler;
 mod tensors;
 mod unet;
 mod wish;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::args::ScheduleArgs;
 use super::error::CliError;
+use super::scheduler;
 
 /// All there is to say.
 #[derive(Serialize)]
@@ -73,11 +74,7 @@ fn config(args: &ScheduleArgs) -> Result<SchedulerConfig, CliError> {
         }
         (None, None) => return Err(CliError::Usage("give --model MODEL or --scheduler FILE".into())),
     };
-    let wrong = |e: &dyn std::fmt::Display| CliError::Input {
-        file: file.display().to_string(),
-        reason: e.to_string(),
-    };
-    SchedulerConfig::from_json(&text).map_err(|e| wrong(&e))
+    scheduler::config(Some(&text), &args.sampler.settings, file)
 }
 
 fn report(plan: &Plan) -> Report<'_> {

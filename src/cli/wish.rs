@@ -119,7 +119,7 @@ fn plain(name: &str) -> String {
 }
 
 /// " (did you mean …?)", where one of the names is much like the one given.
-fn nearest<N: AsRef<str> + Display>(given: &str, names: impl IntoIterator<Item = N>) -> String {
+pub fn nearest<N: AsRef<str> + Display>(given: &str, names: impl IntoIterator<Item = N>) -> String {
     let likeness = |name: &N| strsim::jaro_winkler(&plain(name.as_ref()), &plain(given));
     let scored = names.into_iter().map(|name| (likeness(&name), name)).filter(|(score, _)| *score > ALIKE);
     let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -50,6 +50,54 @@ pub struct SchedulerConfig {
     pub solver: SolverConfig,
 }
 
+/// The keys that are read; others, which configs are full of, mean nothing here.
+pub const KEYS: &[&str] = &[
+    "_class_name",
+    "algorithm_type",
+    "beta_end",
+    "beta_max",
+    "beta_min",
+    "beta_schedule",
+    "beta_start",
+    "clip_sample",
+    "clip_sample_range",
+    "correct_steps",
+    "disable_corrector",
+    "dynamic_thresholding_ratio",
+    "euler_at_final",
+    "final_sigmas_type",
+    "lambda_min_clipped",
+    "lower_order_final",
+    "num_train_timesteps",
+    "predict_x0",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "rho",
+    "sample_max_value",
+    "sampling_eps",
+    "set_alpha_to_one",
+    "sigma_data",
+    "sigma_max",
+    "sigma_min",
+    "sigma_schedule",
+    "skip_prk_steps",
+    "snr",
+    "solver_order",
+    "solver_type",
+    "steps_offset",
+    "thresholding",
+    "timestep_spacing",
+    "trained_betas",
+    "use_beta_sigmas",
+    "use_exponential_sigmas",
+    "use_karras_sigmas",
+    "variance_type",
+];
+
+/// Options of diffusers that have no counterpart here, and may only have their default.
+const UNSUPPORTED: &[&str] =
+    &["interpolation_type", "timestep_type", "use_dynamic_shifting", "use_flow_sigmas", "use_lu_lambdas"];
+
 /// A scheduler config that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerConfigError {
@@ -150,6 +198,7 @@ type Read<T> = Result<T, SchedulerConfigError>;
 
 impl<'a> Keys<'a> {
     fn get(&self, key: &str) -> Option<&'a Value> {
+        debug_assert!(KEYS.contains(&key) || UNSUPPORTED.contains(&key), "{key} is not listed");
         self.0.get(key).filter(|value| !value.is_null())
     }
 

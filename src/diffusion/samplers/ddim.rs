@@ -8,6 +8,7 @@ use crate::diffusion::spacing::TimestepSpacing;
 pub(super) const DDIM: SamplerEntry = SamplerEntry {
     name: "ddim",
     title: "DDIM",
+    order: Some(1),
     paper: "Song, Meng, Ermon: Denoising Diffusion Implicit Models, arXiv:2010.02502",
     diffusers_class: Some("DDIMScheduler"),
     takes_eta: true,

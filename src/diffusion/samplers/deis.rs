@@ -12,6 +12,7 @@ use crate::diffusion::single_log::ln;
 pub(super) const DEIS: SamplerEntry = SamplerEntry {
     name: "deis",
     title: "DEIS",
+    order: Some(2),
     paper: "Zhang, Chen: Fast Sampling with Exponential Integrators, arXiv:2204.13902, log ρ multistep",
     diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,

@@ -12,6 +12,7 @@ use crate::diffusion::row::{Register, Row};
 pub(super) const PF_ODE: SamplerEntry = SamplerEntry {
     name: "pf-ode",
     title: "Probability-flow ODE",
+    order: Some(5),
     paper: "Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole: Score-Based Generative Modeling \
             through SDEs, arXiv:2011.13456, §4.3; Dormand, Prince: A family of embedded Runge–Kutta \
             formulae, 1980",

@@ -11,6 +11,7 @@ use crate::diffusion::row::{Register, Row};
 pub(super) const DPM2: SamplerEntry = SamplerEntry {
     name: "dpm2",
     title: "DPM2",
+    order: Some(2),
     paper: "Karras et al., arXiv:2206.00364, algorithm 2, with DPM-Solver-2's midpoint, arXiv:2206.00927",
     diffusers_class: Some("KDPM2DiscreteScheduler"),
     plan: |setting| plan(setting, false),
@@ -21,6 +22,7 @@ pub(super) const DPM2: SamplerEntry = SamplerEntry {
 pub(super) const DPM2_ANCESTRAL: SamplerEntry = SamplerEntry {
     name: "dpm2-a",
     title: "DPM2 ancestral",
+    order: None,
     diffusers_class: Some("KDPM2AncestralDiscreteScheduler"),
     plan: |setting| plan(setting, true),
     ..DPM2

@@ -12,6 +12,7 @@ use crate::diffusion::sigmas::FinalSigma;
 pub(super) const DPM_2M: SamplerEntry = SamplerEntry {
     name: "dpm++2m",
     title: "DPM-Solver++ (2M)",
+    order: Some(2),
     paper: "Lu, Zhou, Bao, Chen, Li, Zhu: DPM-Solver++, arXiv:2211.01095, algorithm 2",
     diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,
@@ -24,6 +25,7 @@ pub(super) const DPM_2M: SamplerEntry = SamplerEntry {
 pub(super) const DPM_2M_SDE: SamplerEntry = SamplerEntry {
     name: "dpm++2m-sde",
     title: "DPM-Solver++ (2M SDE)",
+    order: None,
     fits: is_stochastic,
     plan: |setting| plan(setting, setting.order(CLASS), true),
     ..DPM_2M
@@ -33,6 +35,7 @@ pub(super) const DPM_2M_SDE: SamplerEntry = SamplerEntry {
 pub(super) const DPM_3M: SamplerEntry = SamplerEntry {
     name: "dpm++3m",
     title: "DPM-Solver++ (3M)",
+    order: Some(3),
     fits: |solver| !is_stochastic(solver) && solver.solver_order == 3,
     plan: |setting| plan(setting, 3, false),
     ..DPM_2M

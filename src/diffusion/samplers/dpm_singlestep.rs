@@ -12,6 +12,7 @@ use crate::diffusion::sigmas::FinalSigma;
 pub(super) const DPM_2S: SamplerEntry = SamplerEntry {
     name: "dpm++2s",
     title: "DPM-Solver++ (2S)",
+    order: Some(2),
     paper: "Lu, Zhou, Bao, Chen, Li, Zhu: DPM-Solver++, arXiv:2211.01095, algorithm 1",
     diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,

@@ -17,6 +17,7 @@ use crate::diffusion::sigmas::{FinalSigma, SigmaTable, karras};
 pub(super) const EDM: SamplerEntry = SamplerEntry {
     name: "edm",
     title: "EDM (Heun)",
+    order: Some(2),
     paper: "Karras, Aittala, Aila, Laine: Elucidating the Design Space, arXiv:2206.00364, algorithm 2",
     diffusers_class: None,
     takes_churn: true,
@@ -28,6 +29,7 @@ pub(super) const EDM: SamplerEntry = SamplerEntry {
 pub(super) const EDM_EULER: SamplerEntry = SamplerEntry {
     name: "edm-euler",
     title: "EDM (Euler)",
+    order: Some(1),
     diffusers_class: Some("EDMEulerScheduler"),
     plan: euler,
     ..EDM

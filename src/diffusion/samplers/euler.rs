@@ -10,6 +10,7 @@ use crate::diffusion::row::{Call, Register, Row};
 pub(super) const EULER: SamplerEntry = SamplerEntry {
     name: "euler",
     title: "Euler",
+    order: Some(1),
     paper: "Karras, Aittala, Aila, Laine: Elucidating the Design Space, arXiv:2206.00364",
     diffusers_class: Some("EulerDiscreteScheduler"),
     takes_churn: true,

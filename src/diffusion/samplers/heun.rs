@@ -8,6 +8,7 @@ use crate::diffusion::row::{Call, Register, Row};
 pub(super) const HEUN: SamplerEntry = SamplerEntry {
     name: "heun",
     title: "Heun",
+    order: Some(2),
     paper: "Karras, Aittala, Aila, Laine: Elucidating the Design Space, arXiv:2206.00364",
     diffusers_class: Some("HeunDiscreteScheduler"),
     thresholds: Thresholds::Clip,

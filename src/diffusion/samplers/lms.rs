@@ -8,6 +8,7 @@ use crate::diffusion::row::{Register, Row};
 pub(super) const LMS: SamplerEntry = SamplerEntry {
     name: "lms",
     title: "LMS",
+    order: Some(4),
     paper: "Crowson: k-diffusion, sample_lms; Adams & Bashforth's method on uneven steps",
     diffusers_class: Some("LMSDiscreteScheduler"),
     plan,

@@ -10,6 +10,7 @@ use crate::diffusion::spacing::TimestepSpacing;
 pub(super) const PNDM: SamplerEntry = SamplerEntry {
     name: "pndm",
     title: "PNDM",
+    order: Some(4),
     paper: "Liu, Ren, Lin, Zhao: Pseudo Numerical Methods for Diffusion Models, arXiv:2202.09778",
     diffusers_class: Some("PNDMScheduler"),
     default_spacing: TimestepSpacing::Leading,

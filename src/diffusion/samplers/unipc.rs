@@ -13,6 +13,7 @@ use crate::diffusion::sigmas::FinalSigma;
 pub(super) const UNIPC: SamplerEntry = SamplerEntry {
     name: "unipc",
     title: "UniPC",
+    order: Some(3),
     paper: "Zhao, Bai, Rao, Zhou, Lu: UniPC, arXiv:2302.04867, algorithms 5 to 8",
     diffusers_class: Some(CLASS),
     thresholds: Thresholds::Dynamic,
