@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both first install what this machine lacks.
 .NOTPARALLEL:
-.PHONY: help setup demo build test lint test-native test-chrome test-firefox test-page train-test setup-build free-port fresh-log clean
+.PHONY: help setup demo build test lint test-native test-chrome test-firefox test-page train-test setup-build free-port fresh-log convergence clean
 
 STEP := scripts/step.sh
 
@@ -15,6 +15,7 @@ help:
 	@echo 'make build         the page into www/dist'
 	@echo 'make setup         only install what is missing'
 	@echo 'make train-test    the tests of train/, in the Python that is active'
+	@echo 'make convergence   the figures and plots of docs/convergence.md, about half an hour on two cores'
 
 demo: free-port build
 	@scripts/demo.sh serve
@@ -54,6 +55,11 @@ test-page: setup
 
 train-test:
 	cd train && python3 -m pytest
+
+convergence: setup
+	for model in digits portraits; do \
+		cargo run --release -- converge --model $$model --output docs/convergence/$$model.json || exit; \
+	done
 
 clean:
 	rm -rf target www/dist www/pkg

@@ -62,6 +62,7 @@ def main() -> None:
     command.add_argument("config", type=Path)
     command.add_argument("--model", type=Path, required=True, help="an evaluated folder")
     command.add_argument("--machine", required=True, help="what trained it")
+    command.add_argument("--note", default="", help="what the recipe does not tell of it")
     command.set_defaults(run_command=run_card)
 
     command = commands.add_parser("fixtures", help="write what the engine is tested against")
@@ -146,7 +147,7 @@ def run_judge(arguments: argparse.Namespace) -> None:
 def run_card(arguments: argparse.Namespace) -> None:
     from .card import write_card
 
-    write_card(load_config(arguments.config), arguments.model, arguments.machine)
+    write_card(load_config(arguments.config), arguments.model, arguments.machine, arguments.note)
 
 
 def run_fixtures(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from .config import Config
 
 
-def write_card(config: Config, folder: Path, machine: str) -> None:
+def write_card(config: Config, folder: Path, machine: str, note: str = "") -> None:
+    """`note` is what the recipe does not tell of this training, `samples.txt` of the grid."""
     facts = json.loads((folder / "reverie.json").read_text())
     figures = json.loads((folder / "evaluation.json").read_text())
     sections = [
@@ -15,7 +16,7 @@ def write_card(config: Config, folder: Path, machine: str) -> None:
         _table(_network(config, facts)),
         "`golden.safetensors` holds an input and PyTorch's output on it, in f32 arithmetic on "
         "these f16 weights; `reverie.json` says what diffusers has no place for.",
-        _training(config, facts, machine),
+        " ".join(part for part in (_training(config, facts, machine), note) if part),
         "## How good it is",
         _method(figures),
         _table(_agreement(figures) + _distance(figures) + _others(figures)),
@@ -35,6 +36,8 @@ def _table(rows: list[tuple[str, str]]) -> str:
 def _head(facts: dict[str, Any], folder: Path) -> str:
     grid = "\n\n![64 samples, made by `reverie sample`](samples.png)"
     picture = grid if (folder / "samples.png").exists() else ""
+    if (folder / "samples.txt").exists():
+        picture += f"\n\n{(folder / 'samples.txt').read_text().strip()}"
     also = (
         ", and `attributes.json` with `attributes.safetensors` hold the names and embeddings of "
         "what can be asked for: a sample's `class_labels` is the sum of one row of each table, "
@@ -79,6 +82,11 @@ def _training(config: Config, facts: dict[str, Any], machine: str) -> str:
     dropped = f"labels dropped {100 * training.label_dropout:.0f}% of the time"
     if training.subset_share:
         dropped += f", {100 * training.subset_share:.0f}% of the time a random subset of them"
+    if focus := training.focus:
+        rows, columns = (" to ".join(map(str, (a, b - 1))) for a, b in (focus.rows, focus.columns))
+        dropped += (
+            f"; errors in rows {rows} and columns {columns} count {focus.weight:g} times as much"
+        )
     return (
         f"Training: {facts['images_seen']:,} images seen in {facts['training_minutes']:.0f} "
         f"minutes on {machine}, {training.mixed_precision}; {dropped}; AdamW, "

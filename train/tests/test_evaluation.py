@@ -139,9 +139,11 @@ def test_an_export_is_evaluated(kind, request, tmp_path):
     assert (tmp_path / "model" / "unguided.png").exists()
 
     (tmp_path / "model" / "evaluation.json").write_text(text)
-    write_card(config, tmp_path / "model", machine="a machine")
+    (tmp_path / "model" / "samples.txt").write_text("One of each.\n")
+    write_card(config, tmp_path / "model", machine="a machine", note="Once resumed.")
     card = (tmp_path / "model" / "README.md").read_text()
     assert data.licence in card
     assert all(artist in card for artist in data.artists)
     assert "8 images seen" in card
+    assert "Once resumed." in card and "One of each." in card
     assert f"{figures['frechet_distance']['4_steps']:.2f}" in card
