@@ -175,7 +175,15 @@ def _others(figures: dict[str, Any]) -> list[tuple[str, str]]:
                 "diversity with three attributes given: entropy of the free ones, share of the "
                 "data's",
                 f"{_percent(variety['entropy_share'])}, over "
-                f"{len(variety['wishes'])} wishes of {variety['images_per_wish']} samples",
+                f"{len(variety['wishes'])} wishes of {variety['images_per_wish']} samples "
+                f"({_range(variety)})",
+            )
+        )
+    if ancestral := figures.get("variety_ancestral"):
+        rows.append(
+            (
+                "… sampled ancestrally (eta 1)",
+                f"{_percent(ancestral['entropy_share'])} ({_range(ancestral)})",
             )
         )
     pairs = zip(near["quantiles"], near["samples"], near["held_out"], strict=True)
@@ -204,6 +212,11 @@ def _others(figures: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def _range(variety: dict[str, Any]) -> str:
+    shares = sorted(variety["entropy_share_by_wish"])
+    return f"{_percent(shares[0])} to {_percent(shares[-1])} by wish"
+
+
 def _quantile(at: float) -> str:
     return {0.0: "smallest", 0.5: "median"}.get(at, f"{100 * at:g}% quantile")
 
@@ -221,10 +234,12 @@ def _breakdown(figures: dict[str, Any]) -> str:
             "guidance 2",
             "classifier on real images",
             "entropy when free, share of the data's",
+            "… sampled ancestrally",
         ]
         columns = [guided, real]
-        if variety := figures.get("variety"):
-            columns.append(variety["entropy_share_by_attribute"])
+        for name in ("variety", "variety_ancestral"):
+            if variety := figures.get(name):
+                columns.append(variety["entropy_share_by_attribute"])
     lines = [
         [name, *(_percent(column[name]) for column in columns if name in column)] for name in guided
     ]

@@ -25,11 +25,21 @@ def guided(denoiser: Denoiser, labels: torch.Tensor, guidance_scale: float) -> P
 
 @torch.no_grad()
 def sample_ddim(
-    predict: Predict, scheduler: DDIMScheduler, noise: torch.Tensor, steps: int
+    predict: Predict,
+    scheduler: DDIMScheduler,
+    noise: torch.Tensor,
+    steps: int,
+    eta: float = 0.0,
+    generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Runs deterministic DDIM (eta 0) from `noise` [N, C, H, W]; returns x0 in [-1, 1]."""
+    """Runs DDIM from `noise` [N, C, H, W]; returns x0 in [-1, 1].
+
+    It is deterministic at eta 0 and ancestral at 1, with fresh noise from `generator`.
+    """
     scheduler.set_timesteps(steps, device=noise.device)
     sample = noise
     for timestep in scheduler.timesteps:
-        sample = scheduler.step(predict(sample, timestep), timestep, sample).prev_sample
+        output = predict(sample, timestep)
+        step = scheduler.step(output, timestep, sample, eta=eta, generator=generator)
+        sample = step.prev_sample
     return sample.clamp(-1, 1)

@@ -86,6 +86,8 @@ class Evaluation:
             )
         if wardrobe:
             figures["variety"] = self.variety(wardrobe)
+            # Fresh noise in every step corrects what a deterministic run cannot take back.
+            figures["variety_ancestral"] = self.variety(wardrobe, eta=1.0)
         return figures | {"seconds": self.seconds}
 
     def sample(self, count: int, recipe: Recipe) -> torch.Tensor:
@@ -161,10 +163,11 @@ class Evaluation:
             ),
         }
 
-    def variety(self, wardrobe: Wardrobe) -> dict:
+    def variety(self, wardrobe: Wardrobe, eta: float = 0.0) -> dict:
         labels = wish_labels(wardrobe, self.size.wished)
-        with self.timed("variety"):
-            samples = self.sampler(labels.flatten(0, 1), Recipe(self.size.steps, 1.0, seed=2))
+        with self.timed(f"variety, eta {eta:g}"):
+            recipe = Recipe(self.size.steps, 1.0, seed=2, eta=eta)
+            samples = self.sampler(labels.flatten(0, 1), recipe)
             return variety(self.classifier, samples.unflatten(0, (len(WISHES), -1)), wardrobe)
 
 

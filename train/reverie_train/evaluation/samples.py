@@ -21,11 +21,12 @@ BATCH = 25  # what fits a processor's caches is fastest there
 
 @dataclass(frozen=True)
 class Recipe:
-    """How samples are drawn: by deterministic DDIM, as the folder's scheduler has it."""
+    """How samples are drawn: by DDIM, as the folder's scheduler has it."""
 
     steps: int
     guidance_scale: float
     seed: int
+    eta: float = 0.0
 
 
 class Sampler:
@@ -84,7 +85,8 @@ def _generate(job: tuple[Recipe, int, torch.Tensor]) -> torch.Tensor:
     noise = torch.randn(shape, generator=generator).to(device, memory_format=torch.channels_last)
     predict = guided(denoiser, labels.to(device), recipe.guidance_scale)
     with torch.autocast(device.type, torch.bfloat16, enabled=mixed_precision):
-        return sample_ddim(predict, scheduler, noise, recipe.steps).cpu().contiguous()
+        sample = sample_ddim(predict, scheduler, noise, recipe.steps, recipe.eta, generator)
+        return sample.cpu().contiguous()
 
 
 def read_samples(
