@@ -289,6 +289,13 @@ impl Run {
         self.resources.frames.map(|frames| (frames, at))
     }
 
+    /// What the picture of that moment's sample is divided by.
+    pub fn deviation(&self, steps_done: usize) -> f32 {
+        let done = steps_done.min(self.steps_done);
+        let since_kept = if done == self.plan.steps.len() { 0 } else { done % self.keep_every().max(1) };
+        self.plan.deviation(done - since_kept)
+    }
+
     /// Reads a kept image back, `[N, C, H, W]`.
     pub async fn read_frame<M: Machine>(
         &self,

@@ -159,7 +159,7 @@ impl Engine {
         let state = self.state.borrow();
         let run = state.loaded.as_ref().and_then(|l| l.run.as_ref()).ok_or_else(no_run)?;
         let batch = run.shape.batch;
-        state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), batch, deviation(run, frame));
+        state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), batch, run.deviation(frame));
         state.draw(&state.screens.x0_hat, run.frame(frame, Lens::X0Hat), batch, 1.0);
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Engine {
             let kept = |run: &Run, lens| (run.frame(frame, lens), run.shape.register_floats() as usize);
             let ((at, words), divisor) = match surface.as_str() {
                 "forward" => ((Some((loaded.forward.x_t, 0)), loaded.forward.words()), 1.0),
-                "x_t" => run.map(|run| (kept(run, Lens::Sample), deviation(run, frame)))?,
+                "x_t" => run.map(|run| (kept(run, Lens::Sample), run.deviation(frame)))?,
                 _ => run.map(|run| (kept(run, Lens::X0Hat), 1.0))?,
             };
             let (buffer, at) = at.ok_or_else(no_run)?;
@@ -237,7 +237,7 @@ impl Engine {
                 let inside = sample < run.shape.batch as usize;
                 let at = run.frame(frame, Lens::Sample).filter(|_| inside).ok_or_else(no_run)?;
                 let at = (at.0, at.1 + sample * loaded.forward.words());
-                let divisor = deviation(run, frame);
+                let divisor = run.deviation(frame);
                 let taken = loaded.forward.set_kept(&mut state.machine, at, divisor);
                 taken.map_err(|e| error::of_machine(&e))
             }
@@ -340,14 +340,6 @@ impl Screens {
             _ => Err(error::error("NoCanvas", &format!("there is no surface called {surface}"))),
         }
     }
-}
-
-/// What the picture of a kept sample is divided by. Between kept frames it is the one before that
-/// is shown.
-fn deviation(run: &Run, frame: usize) -> f32 {
-    let done = frame.min(run.steps_done());
-    let since_kept = if done == run.plan.steps.len() { 0 } else { done % run.keep_every().max(1) };
-    run.plan.deviation(done - since_kept)
 }
 
 fn no_run() -> JsValue {
