@@ -28,6 +28,11 @@ impl Pace {
         }
     }
 
+    /// How long the device was at it.
+    pub fn busy_ms(&self) -> f64 {
+        self.busy_ms
+    }
+
     /// Mean time of a step so far; 0 before any was measured.
     pub fn ms_per_step(&self) -> f64 {
         if self.completed == 0 { 0.0 } else { self.busy_ms / f64::from(self.completed) }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +23,6 @@ use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::case::relative_error;
 use crate::kernels::present::Grid;
-use crate::machine::Machine;
 use crate::session::pace::Pace;
 use crate::session::{self, Lens, Model, NoiseSource, Run};
 use crate::unet::network::UNetError;
@@ -40,16 +39,19 @@ const GAP: u32 = 1;
 /// out the messages that come meanwhile.
 #[wasm_bindgen]
 pub struct Engine {
-    state: RefCell<State>,
+    pub(super) state: RefCell<State>,
     adapter: Adapter,
     shows: bool,
 }
 
-struct State {
-    machine: GpuMachine,
+pub(super) struct State {
+    pub machine: GpuMachine,
     loaded: Option<Loaded>,
     screens: Screens,
-    pace: Arc<Mutex<Pace>>,
+    pub pace: Arc<Mutex<Pace>>,
+    /// Counts the runs, and the errors of adaptive steps that were judged: an answer belongs to
+    /// what was there when it was asked for.
+    pub epoch: u64,
 }
 
 struct Loaded {
@@ -77,7 +79,8 @@ impl Engine {
         let adapter = adapter::describe().await;
         let (gpu, shows) = probe::find_gpu().await.map_err(|e| error::of_machine(&e))?;
         let machine = GpuMachine::on(gpu);
-        let state = State { machine, loaded: None, screens: Screens::default(), pace: Arc::default() };
+        let state =
+            State { machine, loaded: None, screens: Screens::default(), pace: Arc::default(), epoch: 0 };
         Ok(Engine { state: RefCell::new(state), adapter, shows })
     }
 
@@ -130,34 +133,10 @@ impl Engine {
         state.start(&recipe)
     }
 
-    /// Submits the next step and returns how many are done.
-    pub fn step(&self) -> Result<usize, JsValue> {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        state.machine.health().map_err(|e| error::of_machine(&e))?;
-        let run = state.loaded.as_mut().and_then(|l| l.run.as_mut()).ok_or_else(no_run)?;
-        if !run.is_done() {
-            run.step(&mut state.machine);
-            lock(&state.pace).submitted(now());
-            let pace = Arc::clone(&state.pace);
-            state.machine.gpu.queue.on_submitted_work_done(move || lock(&pace).completed(now()));
-        }
-        Ok(run.steps_done())
-    }
-
-    /// Milliseconds of work that is queued, estimated.
-    pub fn in_flight_ms(&self) -> f64 {
-        lock(&self.state.borrow().pace).in_flight_ms()
-    }
-
-    pub fn ms_per_step(&self) -> f64 {
-        lock(&self.state.borrow().pace).ms_per_step()
-    }
-
     /// Draws a kept frame; computes nothing.
     pub fn show(&self, frame: usize) -> Result<(), JsValue> {
         let state = self.state.borrow();
-        let run = state.loaded.as_ref().and_then(|l| l.run.as_ref()).ok_or_else(no_run)?;
+        let run = state.run().ok_or_else(no_run)?;
         let batch = run.shape.batch;
         state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), batch, run.deviation(frame));
         state.draw(&state.screens.x0_hat, run.frame(frame, Lens::X0Hat), batch, 1.0);
@@ -269,7 +248,18 @@ impl Engine {
 }
 
 impl State {
+    pub fn run(&self) -> Option<&Run> {
+        self.loaded.as_ref()?.run.as_ref()
+    }
+
+    /// The run, and what it runs on.
+    pub fn run_mut(&mut self) -> Result<(&mut Run, &mut GpuMachine), JsValue> {
+        let run = self.loaded.as_mut().and_then(|loaded| loaded.run.as_mut()).ok_or_else(no_run)?;
+        Ok((run, &mut self.machine))
+    }
+
     fn unload(&mut self) {
+        self.epoch += 1;
         let Some(loaded) = self.loaded.take() else { return };
         if let Some(run) = loaded.run {
             run.release(&mut self.machine, &loaded.model);
@@ -280,6 +270,7 @@ impl State {
 
     fn start(&mut self, wish: &Recipe) -> Result<JsValue, JsValue> {
         let loaded = self.loaded.as_mut().ok_or_else(no_run)?;
+        self.epoch += 1;
         if let Some(run) = loaded.run.take() {
             run.release(&mut self.machine, &loaded.model);
         }
@@ -290,7 +281,7 @@ impl State {
             first_sample: 0,
             size: None,
             condition: condition(wish, &loaded.model),
-            options: samplers::options(wish),
+            options: samplers::options(wish).map_err(|e| error::of_session(&e))?,
             noise: NoiseSource::Seed(wish.seed as u64),
             keep_bytes: KEEP_BYTES,
         };
@@ -301,6 +292,7 @@ impl State {
         let facts = RunFacts {
             steps: run.plan.steps.iter().map(step_facts).collect(),
             network_calls: run.plan.calls().count(),
+            adaptive: run.plan.adaptive.is_some(),
             guided: run.instance.batch > run.shape.batch as usize,
             width,
             height,
@@ -342,20 +334,8 @@ impl Screens {
     }
 }
 
-fn no_run() -> JsValue {
+pub(super) fn no_run() -> JsValue {
     error::error("NoRun", "there is nothing here yet: load a model and start a run first")
-}
-
-fn lock(pace: &Mutex<Pace>) -> std::sync::MutexGuard<'_, Pace> {
-    pace.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Milliseconds of a clock that only goes forward.
-fn now() -> f64 {
-    let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into());
-    let clock = performance.and_then(|p| js_sys::Reflect::get(&p, &"now".into()).map(|now| (p, now)));
-    let time = clock.and_then(|(p, now)| now.unchecked_into::<js_sys::Function>().call0(&p));
-    time.ok().and_then(|t| t.as_f64()).unwrap_or_else(js_sys::Date::now)
 }
 
 pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {

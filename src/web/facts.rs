@@ -57,6 +57,11 @@ pub struct Recipe {
     pub guidance_interval: Option<(f32, f32)>,
     pub eta: f32,
     pub s_churn: f32,
+    /// These four are of the score-based samplers; null leaves them to the sampler.
+    pub sde: Option<String>,
+    pub snr: Option<f32>,
+    pub langevin_steps: Option<usize>,
+    pub tolerance: Option<f32>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +84,10 @@ pub enum Each {
 #[derive(Serialize)]
 pub struct RunFacts {
     pub steps: Vec<Step>,
+    /// Of an adaptive method, those of undivided steps.
     pub network_calls: usize,
+    /// Whether the method chooses its steps' lengths, and so how often it calls the network.
+    pub adaptive: bool,
     /// Whether each call evaluates the network twice, with the condition and without.
     pub guided: bool,
     pub width: u32,

@@ -9,6 +9,7 @@ mod golden;
 mod probe;
 mod samplers;
 mod screen;
+mod steps;
 
 pub use engine::Engine;
 

@@ -7,6 +7,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::facts::Recipe;
 use crate::diffusion::samplers::{Churn, Plan, SAMPLERS, SamplerEntry, SamplerOptions, StepFacts};
 use crate::diffusion::scheduler_config::SchedulerConfig;
+use crate::diffusion::sde::SdeKind;
+use crate::session::SessionError;
 
 #[derive(Serialize)]
 pub struct Sampler {
@@ -17,7 +19,21 @@ pub struct Sampler {
     pub takes_churn: bool,
     /// Whether it adds fresh noise on the way, with η and churn at 0.
     pub stochastic: bool,
+    pub defaults: Defaults,
 }
+
+/// The values that a score-based sampler has by itself; None of what it does not take.
+#[derive(Serialize)]
+pub struct Defaults {
+    pub sde: Option<&'static str>,
+    pub snr: Option<f64>,
+    pub langevin_steps: Option<usize>,
+    pub tolerance: Option<f64>,
+}
+
+const NO_DEFAULTS: Defaults = Defaults { sde: None, snr: None, langevin_steps: None, tolerance: None };
+/// Steps of the programs that samplers are known by.
+const STEPS: usize = 10;
 
 /// Every sampler that draws pictures, in the table's order.
 #[wasm_bindgen]
@@ -29,12 +45,10 @@ pub fn samplers() -> Result<JsValue, JsValue> {
 /// What programs of a few steps show of it; one that ends in more noise than it starts from (DDIM
 /// inversion) draws nothing.
 fn sampler(entry: &'static SamplerEntry) -> Option<Sampler> {
-    let plan = entry.plan(&SchedulerConfig::default(), 10, &SamplerOptions::default());
+    let plan = planned(entry, &SamplerOptions::default());
     let sigma = |step: Option<&StepFacts>| step.map_or(0.0, |step| step.sigma);
     let inverts = |plan: &Plan| sigma(plan.steps.first()) < sigma(plan.steps.last());
-    // The worker's steps do not wait for numbers yet, as adaptive ones have to.
-    let waits = |plan: &Plan| plan.adaptive.is_some();
-    if plan.as_ref().is_ok_and(|plan| inverts(plan) || waits(plan)) {
+    if plan.as_ref().is_some_and(inverts) {
         return None;
     }
     Some(Sampler {
@@ -43,21 +57,52 @@ fn sampler(entry: &'static SamplerEntry) -> Option<Sampler> {
         paper: entry.paper,
         takes_eta: entry.takes_eta,
         takes_churn: entry.takes_churn,
-        stochastic: plan.is_ok_and(|plan| plan.rows.iter().any(|row| row.noise.is_some())),
+        stochastic: plan.as_ref().is_some_and(|plan| plan.rows.iter().any(|row| row.noise.is_some())),
+        defaults: plan.map_or(NO_DEFAULTS, |plan| defaults(entry, &plan)),
     })
 }
 
-/// The page keeps η and churn while a sampler that does not take them is chosen.
-pub fn options(wish: &Recipe) -> SamplerOptions {
-    let entry = SamplerEntry::by_name(&wish.sampler);
-    let of = |takes: fn(&SamplerEntry) -> bool, value: f32| {
-        if entry.as_ref().is_ok_and(|entry| takes(entry)) { value } else { 0.0 }
-    };
-    SamplerOptions {
-        eta: of(|entry| entry.takes_eta, wish.eta),
-        churn: Churn { s_churn: of(|entry| entry.takes_churn, wish.s_churn), ..Churn::default() },
+fn planned(entry: &'static SamplerEntry, options: &SamplerOptions) -> Option<Plan> {
+    entry.plan(&SchedulerConfig::default(), STEPS, options).ok()
+}
+
+/// Read off the program that the sampler writes without options.
+fn defaults(entry: &'static SamplerEntry, plan: &Plan) -> Defaults {
+    let snr = plan.rows.iter().find_map(|row| row.langevin).map(|langevin| langevin.snr);
+    let tolerance = plan.adaptive.as_ref().map(|adaptive| adaptive.tolerance as f32);
+    Defaults {
+        sde: entry.takes_sde.then_some(SdeKind::Vp.name()),
+        snr: snr.filter(|_| entry.takes_snr).map(shortest),
+        langevin_steps: entry.takes_langevin_steps.then(|| langevin_steps(entry, plan)).flatten(),
+        tolerance: tolerance.map(shortest),
+    }
+}
+
+/// Each Langevin step of a level is one call more.
+fn langevin_steps(entry: &'static SamplerEntry, plan: &Plan) -> Option<usize> {
+    let one = SamplerOptions { langevin_steps: Some(1), ..SamplerOptions::default() };
+    let more = plan.calls().count().checked_sub(planned(entry, &one)?.calls().count())?;
+    Some(1 + more / STEPS)
+}
+
+/// The shortest number that means it: 0.16, where the next f64 is 0.1599999964237213.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(value.into())
+}
+
+/// The page keeps options while a sampler that does not take them is chosen.
+pub fn options(wish: &Recipe) -> Result<SamplerOptions, SessionError> {
+    let entry = SamplerEntry::by_name(&wish.sampler)?;
+    let sde = wish.sde.as_deref().filter(|_| entry.takes_sde).map(str::parse::<SdeKind>).transpose();
+    Ok(SamplerOptions {
+        eta: if entry.takes_eta { wish.eta } else { 0.0 },
+        churn: Churn { s_churn: if entry.takes_churn { wish.s_churn } else { 0.0 }, ..Churn::default() },
         guidance_scale: wish.guidance_scale,
         guidance_interval: wish.guidance_interval,
+        sde: sde.map_err(|e| SessionError::Recipe(e.to_string()))?,
+        snr: wish.snr.filter(|_| entry.takes_snr),
+        langevin_steps: wish.langevin_steps.filter(|_| entry.takes_langevin_steps),
+        tolerance: wish.tolerance.filter(|_| entry.takes_tolerance),
         ..SamplerOptions::default()
-    }
+    })
 }
