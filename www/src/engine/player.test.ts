@@ -14,6 +14,10 @@ const recipe: Recipe = {
   guidance_interval: null,
   eta: 0,
   s_churn: 0,
+  sde: null,
+  snr: null,
+  langevin_steps: null,
+  tolerance: null,
 };
 
 /** Computes at once; `queued` is what it says it has in flight. */
@@ -22,17 +26,37 @@ class FakeEngine {
   computed = 0;
   shown: number[] = [];
   broken = false;
+  /** Attempts that a step takes, each of them waited for; 0 for steps that wait for nothing. */
+  attempts = 0;
+  made = 0;
+  pending = false;
+  refused = false;
 
   start(): RunFacts {
-    this.computed = 0;
+    this.computed = this.made = 0;
     this.shown = [];
+    this.pending = false;
     const size = { width: 1, height: 1, columns: 1, rows: 1 };
-    return { steps: [], network_calls: 10, guided: false, ...size };
+    return { steps: [], network_calls: 10, adaptive: false, guided: false, ...size };
   }
 
   step(): number {
     if (this.broken) throw new Error('lost');
-    return ++this.computed;
+    if (this.attempts === 0) return ++this.computed;
+    if (this.pending) throw new Error('there is no answer to the last one yet');
+    this.pending = true;
+    return this.computed;
+  }
+
+  is_pending = () => this.pending;
+  network_calls = () => this.made;
+
+  async settle(): Promise<number> {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    this.pending = false;
+    if (this.refused) throw new Error('no step is short enough');
+    if (++this.made % this.attempts === 0) this.computed++;
+    return this.computed;
   }
 
   in_flight_ms = () => this.queued;
@@ -191,5 +215,59 @@ describe('the player', () => {
     vi.advanceTimersByTime(1000);
     expect(failures).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  describe('with steps that wait for their error', () => {
+    beforeEach(() => {
+      engine.attempts = 3;
+    });
+
+    it('makes one attempt after the other, and shows every frame', async () => {
+      start('play');
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(engine.shown).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      expect(last()).toMatchObject({ frame: 10, network_calls: 30, motion: 'rest' });
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it('finishes, and steps', async () => {
+      start('rest');
+      player.step(1);
+      await vi.advanceTimersByTimeAsync(500);
+      expect(last()).toMatchObject({ frame: 1, computed: 1, network_calls: 3, motion: 'rest' });
+      player.move(2, 'finish');
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(engine.shown).toEqual([0, 1, 10]);
+      expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+    });
+
+    it('asks for nothing more where it is stopped and goes on before the answer', async () => {
+      start('play');
+      await vi.advanceTimersByTimeAsync(70);
+      player.move(1, 'rest');
+      player.move(2, 'play');
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(failures).toEqual([]);
+      expect(last()).toMatchObject({ turn: 2, frame: 10, network_calls: 30 });
+    });
+
+    it('does not hear the answer to a run that was replaced', async () => {
+      start('play');
+      await vi.advanceTimersByTimeAsync(60);
+      expect(engine.pending).toBe(true);
+      player.start(2, recipe, 'rest', null);
+      reports.length = 0;
+      engine.refused = true;
+      await vi.advanceTimersByTimeAsync(5000);
+      expect([reports, failures]).toEqual([[], []]);
+    });
+
+    it('stops where no step is short enough', async () => {
+      engine.refused = true;
+      start('play');
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(failures).toHaveLength(1);
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 });

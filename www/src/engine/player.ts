@@ -11,7 +11,17 @@ const POLL_MS = 4;
 const PICTURE_SHARE = 0.1;
 const PICTURE_MS = 50;
 
-type PlayerEngine = Pick<Engine, 'start' | 'step' | 'in_flight_ms' | 'ms_per_step' | 'show'>;
+type PlayerEngine = Pick<
+  Engine,
+  | 'start'
+  | 'step'
+  | 'is_pending'
+  | 'settle'
+  | 'network_calls'
+  | 'in_flight_ms'
+  | 'ms_per_step'
+  | 'show'
+>;
 
 /** Moves through a run: computes the frames that are missing and shows the one it stands on. */
 export class Player {
@@ -19,6 +29,9 @@ export class Player {
   readonly #report: (position: Position) => void;
   readonly #fail: (thrown: unknown) => void;
   #generation = 0;
+  /** Counts what is waited for, and what replaced it: an answer to neither comes too late. */
+  #wait = 0;
+  #waiting = false;
   #turn = 0;
   #steps = 0;
   #frame = 0;
@@ -43,6 +56,7 @@ export class Player {
 
   start(generation: number, recipe: Recipe, motion: Motion, stopAt: number | null): RunFacts {
     this.#generation = generation;
+    this.#forgetWait();
     this.#steps = this.#frame = this.#computed = 0;
     this.#motion = 'rest';
     const facts = this.#engine.start(recipe);
@@ -85,6 +99,7 @@ export class Player {
   /** The run is gone: nothing is left to show or to compute. */
   clear(): void {
     clearTimeout(this.#timer);
+    this.#forgetWait();
     this.#steps = this.#frame = this.#computed = 0;
     this.#motion = 'rest';
   }
@@ -105,6 +120,7 @@ export class Player {
       turn: this.#turn,
       frame: this.#frame,
       computed: this.#computed,
+      network_calls: this.#engine.network_calls(),
       motion: this.#motion,
       ms_per_step: this.#engine.ms_per_step(),
     });
@@ -117,10 +133,15 @@ export class Player {
       try {
         this.#wake(this.#motion === 'finish' ? this.#finishTick() : this.#playTick());
       } catch (thrown) {
-        this.#motion = 'rest';
-        this.#fail(thrown);
+        this.#stop(thrown);
       }
     }, after);
+  }
+
+  #stop(thrown: unknown): void {
+    clearTimeout(this.#timer);
+    this.#motion = 'rest';
+    this.#fail(thrown);
   }
 
   get #target(): number {
@@ -129,11 +150,34 @@ export class Player {
 
   /** Whether the device has enough to do; the first step, not yet timed, counts as endless. */
   get #busy(): boolean {
-    return this.#engine.in_flight_ms() > IN_FLIGHT_MS;
+    return this.#waiting || this.#engine.in_flight_ms() > IN_FLIGHT_MS;
   }
 
   #compute(): void {
     this.#computed = this.#engine.step();
+    if (this.#engine.is_pending()) void this.#settleStep();
+  }
+
+  #forgetWait(): void {
+    this.#wait++;
+    this.#waiting = false;
+  }
+
+  /** An adaptive method knows only from a step's error how to go on. */
+  async #settleStep(): Promise<void> {
+    const wait = ++this.#wait;
+    this.#waiting = true;
+    try {
+      const computed = await this.#engine.settle();
+      if (wait !== this.#wait) return;
+      this.#waiting = false;
+      this.#computed = computed;
+      this.#settle();
+    } catch (thrown) {
+      if (wait !== this.#wait) return;
+      this.#waiting = false;
+      this.#stop(thrown);
+    }
   }
 
   #present(frame: number): void {

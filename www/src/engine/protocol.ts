@@ -29,6 +29,8 @@ export interface Position {
   frame: number;
   /** Steps that have been computed: frames 0 to this one are kept. */
   computed: number;
+  /** Passes of the network so far. */
+  network_calls: number;
   motion: Motion;
   ms_per_step: number;
 }

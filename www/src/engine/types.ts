@@ -10,6 +10,23 @@ export interface Sampler {
   takes_churn: boolean;
   /** It adds fresh noise on the way, with η and churn at 0. */
   stochastic: boolean;
+  /** What it has by itself; `null` where it has no such option. */
+  defaults: ScoreOptions;
+}
+
+export const SDES = ['vp', 've', 'sub-vp'] as const;
+export type Sde = (typeof SDES)[number];
+
+/** Options of the score-based samplers. */
+export interface ScoreOptions {
+  /** The equation that carries pictures to noise. */
+  sde: Sde | null;
+  /** How large a Langevin corrector's steps are. */
+  snr: number | null;
+  /** Langevin steps at each noise level. */
+  langevin_steps: number | null;
+  /** The error that an adaptive step may make. */
+  tolerance: number | null;
 }
 
 /** `null` asks for no class, `'each'` for sample i to be of class i (modulo their number). */
@@ -17,8 +34,11 @@ export type ClassLabel = number | 'each' | null;
 
 export type Interval = [low: number, high: number];
 
-/** Everything that decides a run's pictures: a run is a pure function of it. */
-export interface Recipe {
+/**
+ * Everything that decides a run's pictures: a run is a pure function of it. A score-based sampler's
+ * options that are `null` are left to it.
+ */
+export interface Recipe extends ScoreOptions {
   /** The name of a sampler. */
   sampler: string;
   steps: number;
@@ -47,7 +67,10 @@ export interface StepFacts {
 /** `steps[k]` is the noise level at which step k+1 sees frame k. */
 export interface RunFacts {
   steps: StepFacts[];
+  /** Of an adaptive method, those of undivided steps. */
   network_calls: number;
+  /** The method chooses its steps' lengths, and so how often it calls the network. */
+  adaptive: boolean;
   /** Each call evaluates the network twice, with the condition and without. */
   guided: boolean;
   /** Pixels of the canvas: `columns` × `rows` samples and the gaps between them. */
@@ -124,6 +147,12 @@ export interface Engine {
   start(recipe: Recipe): RunFacts;
   /** Submits the next step without waiting for it; returns the steps submitted so far. */
   step(): number;
+  /** Whether the run goes on only when `settle` has. */
+  is_pending(): boolean;
+  /** Waits for the error of an adaptive method's step, and returns the steps that are done. */
+  settle(): Promise<number>;
+  /** Passes of the network so far. */
+  network_calls(): number;
   /** Milliseconds of work that the GPU is estimated to have queued. */
   in_flight_ms(): number;
   /** The mean of this run's steps; 0, and the queue endless, before the first is timed. */

@@ -34,6 +34,13 @@ function fail(thrown: unknown): void {
   post({ type: 'failed', problem: problemOf(thrown) });
 }
 
+/** A run that finds no step short enough ends alone: another recipe may do. */
+function failRun(thrown: unknown): void {
+  const problem = problemOf(thrown);
+  if (problem.name === 'RecipeInvalid') post({ type: 'refused', wish: 'run', problem });
+  else post({ type: 'failed', problem });
+}
+
 async function createDesk(surfaces: Boot['surfaces']): Promise<Desk> {
   await init();
   post({ type: 'samplers', samplers: samplers() });
@@ -47,7 +54,7 @@ async function createDesk(surfaces: Boot['surfaces']): Promise<Desk> {
     (position) => {
       post({ type: 'frame', ...position });
     },
-    fail,
+    failRun,
   );
   return { engine, player };
 }

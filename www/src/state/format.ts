@@ -1,3 +1,5 @@
+import type { RunFacts } from '../engine/types';
+
 const MINUS = '−';
 
 /** A number as people write it: few digits, a true minus sign, no exponent where none is needed. */
@@ -19,6 +21,12 @@ function scientific(value: number): string {
 const SUPERSCRIPT: Record<string, string> = Object.fromEntries(
   [...'-0123456789'].map((sign, index) => [sign, [...'⁻⁰¹²³⁴⁵⁶⁷⁸⁹'][index] ?? sign]),
 );
+
+/** Of an adaptive method they are counted as they are made. */
+export function networkCalls(run: RunFacts, made: number, ended: boolean): string {
+  if (!run.adaptive) return `${run.network_calls} network calls`;
+  return `${made} network calls${ended ? '' : ' so far'}`;
+}
 
 export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(2);

@@ -18,6 +18,10 @@ const everyFieldChanged: PageState = {
     guidance_interval: [200, 800],
     eta: 0.25,
     s_churn: 40,
+    sde: 'sub-vp',
+    snr: 0.2,
+    langevin_steps: 3,
+    tolerance: 1e-5,
   },
   frame: 31,
   forward: { source: 'drawing', sample: 2, timestep: 999, noise_seed: 12, fresh: true },
@@ -61,6 +65,13 @@ describe('the link', () => {
     expect(parseHash(formatHash(state), ['first', 'a b+c'])).toEqual({ state, notes: [] });
   });
 
+  it('leaves out what is left to the sampler', () => {
+    expect(formatHash(defaults())).not.toMatch(/sde|snr|langevin|tolerance/);
+    const state = defaults();
+    Object.assign(state.recipe, { sampler: 'pc', sde: 've', langevin_steps: 3 });
+    expect(formatHash(state)).toMatch(/&sde=ve&langevin=3$/);
+  });
+
   it('may be empty', () => {
     expect(parseHash('', MODELS)).toEqual({ state: defaults(), notes: [] });
   });
@@ -83,6 +94,12 @@ describe('the link', () => {
     'interval=0:1000',
     'eta=2',
     'churn=81',
+    'sde=ddpm',
+    'snr=0.5',
+    'langevin=0',
+    'langevin=2.5',
+    'tolerance=0.5',
+    'tolerance=',
     'frame=51',
     'sample=4',
     't=1000',

@@ -1,4 +1,5 @@
 import type { ClassLabel, Interval, Recipe } from '../engine/types';
+import { parseScoreOptions, scoreOptionTexts } from './score-options';
 import { intervalText, parseInterval, parseSampler } from './sampler';
 import { choicesText, parseChoices, type Choices } from './wish';
 
@@ -48,6 +49,10 @@ export function defaultState(model: string): PageState {
       guidance_interval: null,
       eta: 0,
       s_churn: 0,
+      sde: null,
+      snr: null,
+      langevin_steps: null,
+      tolerance: null,
     },
     frame: null,
     forward: { source: 'sample', sample: 0, timestep: 300, noise_seed: 1, fresh: false },
@@ -58,7 +63,10 @@ function classText(label: ClassLabel): string {
   return label === null ? 'any' : String(label);
 }
 
-/** The part of the address after `#`. Complete, so that a link means the same tomorrow. */
+/**
+ * The part of the address after `#`. Complete, so that a link means the same tomorrow; but for the
+ * options that a sampler is to choose.
+ */
 export function formatHash(state: PageState): string {
   const { station, model, recipe, frame, forward } = state;
   const fields = new URLSearchParams({
@@ -74,6 +82,7 @@ export function formatHash(state: PageState): string {
     interval: intervalText(recipe.guidance_interval),
     eta: String(recipe.eta),
     churn: String(recipe.s_churn),
+    ...scoreOptionTexts(recipe),
   });
   if (frame !== null) fields.set('frame', String(frame));
   if (station === 'forward') {
@@ -149,6 +158,7 @@ export function parseHash(
   );
   recipe.eta = read('eta', recipe.eta, number(0, 1));
   recipe.s_churn = read('churn', recipe.s_churn, number(0, MOST_CHURN));
+  Object.assign(recipe, parseScoreOptions(read));
   state.frame = read('frame', state.frame, integer(0, recipe.steps));
   forward.source = read('source', forward.source, among<ForwardSource>('sample', 'drawing'));
   forward.sample = read('sample', forward.sample, integer(0, recipe.batch - 1));

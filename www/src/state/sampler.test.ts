@@ -9,6 +9,7 @@ const sampler = (name: string, stochastic: boolean): Sampler => ({
   takes_eta: false,
   takes_churn: false,
   stochastic,
+  defaults: { sde: null, snr: null, langevin_steps: null, tolerance: null },
 });
 
 describe('samplers', () => {

@@ -42,6 +42,7 @@ export class Studio {
   computed = $state(0);
   motion: Motion = $state('rest');
   msPerStep = $state(0);
+  networkCalls = $state(0);
 
   readonly forward = new Forward(this);
   readonly #address = new Address();
@@ -231,7 +232,7 @@ export class Studio {
       attributes: wish.attributes && valueNumbers(this.model.attributes, wish.attributes),
     };
     const motion = station === 'forward' ? this.#motionOfForward() : this.#motionOfPlay();
-    this.computed = this.frame = 0;
+    this.computed = this.frame = this.networkCalls = 0;
     this.motion = motion;
     this.#client?.post({
       type: 'run',
@@ -335,6 +336,7 @@ export class Studio {
   #arrive(position: Position): void {
     if (position.generation !== this.#generation) return;
     this.computed = position.computed;
+    this.networkCalls = position.network_calls;
     // Before the first frame was made it is a guess.
     if (position.frame > 0) this.msPerStep = position.ms_per_step;
     if (position.turn !== this.#turn) return;
