@@ -72,9 +72,9 @@ fn defaults(entry: &'static SamplerEntry, plan: &Plan) -> Defaults {
     let tolerance = plan.adaptive.as_ref().map(|adaptive| adaptive.tolerance as f32);
     Defaults {
         sde: entry.takes_sde.then_some(SdeKind::Vp.name()),
-        snr: snr.filter(|_| entry.takes_snr).map(shortest),
+        snr: snr.filter(|_| entry.takes_snr).map(rounded),
         langevin_steps: entry.takes_langevin_steps.then(|| langevin_steps(entry, plan)).flatten(),
-        tolerance: tolerance.map(shortest),
+        tolerance: tolerance.map(rounded),
     }
 }
 
@@ -85,9 +85,9 @@ fn langevin_steps(entry: &'static SamplerEntry, plan: &Plan) -> Option<usize> {
     Some(1 + more / STEPS)
 }
 
-/// The shortest number that means it: 0.16, where the next f64 is 0.1599999964237213.
-fn shortest(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(value.into())
+/// To six decimals: 0.16, where the next f64 is 0.1599999964237213.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
 }
 
 /// The page keeps options while a sampler that does not take them is chosen.
