@@ -27,18 +27,98 @@ async function choose(visitor, name) {
 }
 
 test('samplers: each of the engine’s draws a digit', async (url) => {
-  const steps = 15;
-  await visit(url + link(`sampler=ddim&steps=${steps}`), async (visitor) => {
+  const steps = 8;
+  const toTheEnd = { reducedMotion: 'reduce' };
+  const body = async (visitor) => {
     await visitor.atEnd();
     const all = await names(visitor);
-    assert.ok(all.length >= 17 && !all.includes('ddim-inversion'), all.join(' '));
-    for (const name of all.filter((other) => other !== 'ddim')) {
+    assert.ok(all.length >= 22 && !all.some((name) => name.endsWith('inversion')), all.join(' '));
+    // RK45 takes many calls, and has a test of its own.
+    for (const name of all.filter((other) => other !== 'ddim' && other !== 'rk45')) {
       await choose(visitor, name);
       const picture = await visitor.pixels('x_t', steps);
       if (NOISY_HERE.includes(name)) assert.ok(picture.every(Number.isFinite), name);
       else assertDigit(picture, name);
     }
     assert.equal(await visitor.page.getByRole('alert').count(), 0, 'one was refused');
+  };
+  await visit(url + link(`sampler=ddim&steps=${steps}`), body, toTheEnd);
+});
+
+test('samplers: RK45 finds its own steps, and counts its network calls', async (url) => {
+  await visit(url + link('sampler=rk45&steps=3&tolerance=0.01'), async (visitor) => {
+    const { page } = visitor;
+    await page.getByText(/^\d+ network calls so far$/).waitFor();
+    await visitor.atEnd();
+    assertDigit(await visitor.pixels('x_t', 3), 'rk45');
+    const text = await page.getByText(/^\d+ network calls$/).textContent();
+    const attempts = (parseInt(text) - 1) / 6;
+    assert.ok(Number.isInteger(attempts) && attempts > 3, text);
+  });
+});
+
+test('samplers: the tolerance is RK45’s alone, and the default is not in the link', async (url) => {
+  await visit(url + link('sampler=rk45&steps=3'), async (visitor) => {
+    const { page } = visitor;
+    await page.getByText(/^\d+ network calls so far$/).waitFor();
+    const tolerance = (label) => visitor.radio('Tolerance', label);
+    assert.ok(await tolerance('10⁻⁴').isChecked());
+    await tolerance('10⁻²').check({ force: true });
+    await visitor.inAddress('&tolerance=0.01');
+    await tolerance('10⁻⁴').check({ force: true });
+    await visitor.until('it is not', async () => !page.url().includes('tolerance'));
+    // The run that is replaced waits for an answer, which is not this one's.
+    await page.getByText(/^\d+ network calls so far$/).waitFor();
+    await choose(visitor, 'ddim');
+    await page.getByText('3 network calls', { exact: true }).waitFor();
+    assert.equal(await tolerance('10⁻⁴').count(), 0);
+  });
+});
+
+test('samplers: an equation in a link draws the same picture again', async (url) => {
+  await visit(url + link('sampler=reverse-sde&steps=8'), async (visitor) => {
+    const equation = visitor.page.getByRole('combobox', { name: 'SDE' });
+    const picture = () => visitor.pixels('x_t', 8);
+    await visitor.atEnd();
+    assert.equal(await equation.inputValue(), 'vp');
+    const before = await picture();
+    await equation.selectOption('sub-vp');
+    await visitor.inAddress('&sde=sub-vp');
+    await visitor.until('there is another picture', async () => {
+      await visitor.atEnd();
+      return largestDifference(await picture(), before) > 0.01;
+    });
+    const first = await picture();
+    await visitor.page.reload();
+    await visitor.atEnd();
+    assert.equal(await equation.inputValue(), 'sub-vp');
+    assert.deepEqual(await picture(), first);
+    await equation.selectOption('vp');
+    await visitor.until('it is left out', async () => !visitor.page.url().includes('sde='));
+  });
+});
+
+test('samplers: Langevin steps are as many as the sampler’s own, or the link’s', async (url) => {
+  await visit(url + link('sampler=pc&steps=3'), async (visitor) => {
+    const { page } = visitor;
+    const langevin = slider(visitor, /^Langevin/);
+    const snr = slider(visitor, /^Corrector/);
+    const shown = async () => [await langevin.count(), await snr.count()];
+    await page.getByText('6 network calls', { exact: true }).waitFor();
+    assert.deepEqual([await langevin.inputValue(), await snr.inputValue()], ['1', '0.16']);
+    await langevin.fill('2');
+    await snr.fill('0.2');
+    await visitor.inAddress('&snr=0.2&langevin=2');
+    await page.getByText('9 network calls', { exact: true }).waitFor();
+    await langevin.fill('1');
+    await visitor.until('it is left out', async () => !page.url().includes('langevin'));
+    await visitor.sampler.selectOption('ald');
+    await page.getByText('16 network calls', { exact: true }).waitFor();
+    assert.equal(await langevin.inputValue(), '5');
+    assert.deepEqual(await shown(), [1, 0]);
+    await visitor.sampler.selectOption('ddim');
+    await page.getByText('3 network calls', { exact: true }).waitFor();
+    assert.deepEqual(await shown(), [0, 0]);
   });
 });
 
