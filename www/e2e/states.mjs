@@ -156,3 +156,30 @@ test('fits 360 pixels, with targets for fingers', async (url) => {
     );
   }
 });
+
+/** A read-back of one number, as an adaptive step's error is with one sample, finds none. */
+const NO_NUMBER = `{
+  const { prototype } = GPUBuffer;
+  const read = prototype.getMappedRange;
+  prototype.getMappedRange = function (...range) {
+    const bytes = read.apply(this, range);
+    return bytes.byteLength === 4 ? new Float32Array([NaN]).buffer : bytes;
+  };
+}`;
+
+test('an adaptive run that finds no step says so, and another sampler goes on', async (url) => {
+  const recipe = '#reverse?seed=3&batch=1&class=7&guidance=1&sampler=rk45&steps=3';
+  const body = async (visitor) => {
+    const { page } = visitor;
+    await page
+      .getByRole('alert')
+      .getByText(/is not a number/)
+      .waitFor();
+    await visitor.button('Play').waitFor();
+    await visitor.sampler.selectOption('ddim');
+    await page.getByText('3 network calls', { exact: true }).waitFor();
+    await visitor.atEnd();
+    assert.ok((await visitor.pixels('x_t', 3)).every(Number.isFinite));
+  };
+  await visit(url + recipe, body, { before: inWorker(NO_NUMBER) });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compact } from './format';
+import { compact, networkCalls } from './format';
 
 describe('compact', () => {
   it.each([
@@ -15,5 +15,21 @@ describe('compact', () => {
     [NaN, '–'],
   ])('%d is %s', (value, text) => {
     expect(compact(value)).toBe(text);
+  });
+});
+
+describe('network calls', () => {
+  const of = (adaptive: boolean) => ({
+    steps: [],
+    network_calls: 19,
+    adaptive,
+    guided: false,
+    ...{ width: 1, height: 1, columns: 1, rows: 1 },
+  });
+
+  it('are known ahead but for adaptive methods', () => {
+    expect(networkCalls(of(false), 3, false)).toBe('19 network calls');
+    expect(networkCalls(of(true), 31, false)).toBe('31 network calls so far');
+    expect(networkCalls(of(true), 55, true)).toBe('55 network calls');
   });
 });
