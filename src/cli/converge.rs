@@ -34,7 +34,31 @@ struct Study {
     device: String,
     seed: u64,
     samples: usize,
+    reference_steps: usize,
     series: Vec<Series>,
+}
+
+impl Study {
+    /// One that was written before.
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// With the other samplers of an earlier study of the same question, so that one more sampler
+    /// does not cost all of them again.
+    fn joined(mut self, earlier: Option<Self>) -> Self {
+        let question = |study: &Self| (study.model.clone(), study.seed, study.samples, study.reference_steps);
+        let Some(earlier) = earlier.filter(|earlier| question(earlier) == question(&self)) else {
+            return self;
+        };
+        let is_new = |name: &str| self.series.iter().any(|series| series.sampler == name);
+        let kept: Vec<Series> =
+            earlier.series.into_iter().filter(|series| !is_new(&series.sampler)).collect();
+        self.series.extend(kept);
+        let place = |name: &str| SAMPLERS.iter().position(|sampler| sampler.name == name);
+        self.series.sort_by_key(|series| place(&series.sampler));
+        self
+    }
 }
 
 /// One sampler's way to the reference.
@@ -92,8 +116,10 @@ impl Task for Converge<'_> {
             device: device.into(),
             seed: args.seed,
             samples: args.batch,
+            reference_steps: args.reference_steps,
             series,
         };
+        let study = study.joined(Study::read(&args.output));
         lab.model.release(lab.machine);
         write(&study, &args.output)?;
         super::say(&table(&study))
@@ -158,15 +184,22 @@ impl<M: Machine> Lab<'_, M> {
         Ok(Point { network_calls, steps, error })
     }
 
-    /// The most steps that so many calls allow.
+    /// The most steps that so many calls allow; of whole timesteps such that the schedule's number
+    /// is a multiple of them, since diffusers' steps leave a rest otherwise.
     fn steps(&self, sampler: &SamplerEntry, calls: usize) -> Option<usize> {
         let sampler = SamplerEntry::by_name(sampler.name).ok()?;
         let config = self.config(sampler.name);
+        let whole = |steps: usize| {
+            !OF_TIMESTEPS.contains(&sampler.name) || config.num_train_timesteps.is_multiple_of(steps)
+        };
         let needed = |steps: usize| {
             let plan = sampler.plan(&config, steps, &SamplerOptions::default()).ok()?;
             Some(plan.calls().count())
         };
-        (1..=calls).rev().find(|&steps| needed(steps).is_some_and(|needed| needed <= calls))
+        (1..=calls)
+            .rev()
+            .filter(|&steps| whole(steps))
+            .find(|&steps| needed(steps).is_some_and(|needed| needed <= calls))
     }
 
     /// The final samples, and the network calls that they took.
@@ -262,17 +295,38 @@ mod tests {
         assert_eq!(slope(&[]), None);
     }
 
-    #[test]
-    fn a_plot_names_every_sampler() {
-        let series = |name: &str, order| Series {
+    fn series(name: &str, order: Option<u32>) -> Series {
+        Series {
             sampler: name.into(),
             title: name.to_uppercase(),
             order,
             measured: order.map(f64::from),
             points: points(&[(2, 0.5), (20, 0.005), (200, 0.000_05)]),
+        }
+    }
+
+    fn study(series: Vec<Series>) -> Study {
+        let (model, device) = ("digits".into(), "CPU".into());
+        Study { model, device, seed: 0, samples: 1, reference_steps: 1000, series }
+    }
+
+    #[test]
+    fn a_study_goes_on_where_one_of_the_same_question_ended() {
+        let names = |study: &Study| -> Vec<String> {
+            study.series.iter().map(|series| series.sampler.clone()).collect()
         };
+        let earlier = || Some(study(vec![series("heun", None), series("ddim", None)]));
+        let joined = study(vec![series("ddim", Some(1)), series("pndm", Some(4))]).joined(earlier());
+        assert_eq!(names(&joined), ["ddim", "heun", "pndm"]);
+        assert_eq!(joined.series[0].order, Some(1));
+        let other = Study { samples: 2, ..study(vec![series("pndm", Some(4))]) };
+        assert_eq!(names(&other.joined(earlier())), ["pndm"]);
+    }
+
+    #[test]
+    fn a_plot_names_every_sampler() {
         let series = vec![series("heun", Some(2)), series("ddpm", None), series("empty", None)];
-        let study = Study { model: "digits".into(), device: "CPU".into(), seed: 0, samples: 1, series };
+        let study = study(series);
         let svg = plot::svg(&study).unwrap();
         for name in ["HEUN", "DDPM", "EMPTY"] {
             assert!(svg.contains(name), "{name}");
