@@ -27,6 +27,9 @@ const OF_TIMESTEPS: [&str; 3] = ["ddpm", "ddim", "pndm"];
 /// What an adaptive sampler is given instead of a number of steps.
 const TOLERANCES: [f32; 5] = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5];
 
+/// Nearer to the least error than this, what is seen is the floor under it.
+const ABOVE: f64 = 3.0;
+
 /// All that was measured; the plot is made of it.
 #[derive(Serialize, Deserialize)]
 struct Study {
@@ -55,6 +58,9 @@ impl Study {
         let kept: Vec<Series> =
             earlier.series.into_iter().filter(|series| !is_new(&series.sampler)).collect();
         self.series.extend(kept);
+        for series in &mut self.series {
+            series.measured = series.order.and_then(|_| slope(&series.points));
+        }
         let place = |name: &str| SAMPLERS.iter().position(|sampler| sampler.name == name);
         self.series.sort_by_key(|series| place(&series.sampler));
         self
@@ -253,10 +259,10 @@ impl<M: Machine> Lab<'_, M> {
     }
 }
 
-/// The slope of ln(error) over −ln(calls), from 16 calls on and above four times the least error.
+/// The slope of ln(error) over −ln(calls), from 16 calls on and above [`ABOVE`] times the least error.
 fn slope(points: &[Point]) -> Option<f64> {
     let least = points.iter().map(|point| point.error).fold(f64::INFINITY, f64::min);
-    let telling = points.iter().filter(|point| point.network_calls >= 16 && point.error >= 4.0 * least);
+    let telling = points.iter().filter(|point| point.network_calls >= 16 && point.error >= ABOVE * least);
     let pairs: Vec<(f64, f64)> =
         telling.map(|point| ((point.network_calls as f64).ln(), point.error.ln())).collect();
     let count = pairs.len() as f64;

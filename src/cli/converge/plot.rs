@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Series, Study};
+use super::{ABOVE, Series, Study};
 
 const COLUMNS: usize = 4;
 const PANEL: (u32, u32) = (300, 240);
@@ -71,7 +71,7 @@ fn panel<'a>(area: &Area<'a>, series: &Series) -> Outcome<'a> {
 /// The ends of the dashes of a line of the expected order, through the last point that tells.
 fn expected(series: &Series) -> Vec<(f64, f64)> {
     let least = series.points.iter().map(|point| point.error).fold(f64::INFINITY, f64::min);
-    let telling = series.points.iter().rev().find(|point| point.error >= 4.0 * least);
+    let telling = series.points.iter().rev().find(|point| point.error >= ABOVE * least);
     let (Some(order), Some(through)) = (series.order, telling) else { return Vec::new() };
     let error = |calls: f64| through.error * (through.network_calls as f64 / calls).powi(order as i32);
     let ends = (0..=48).map(|i| CALLS.start * (200.0 / CALLS.start).powf(f64::from(i) / 48.0));
