@@ -58,7 +58,7 @@ train-test:
 
 convergence: setup
 	for model in digits portraits; do \
-		cargo run --release -- converge --model $$model --output docs/convergence/$$model.json || exit; \
+		cargo run --release -- converge --model $$model --batch 1 --output docs/convergence/$$model.json || exit; \
 	done
 
 clean:
