@@ -5,7 +5,7 @@
 
 use crate::diffusion::adaptive::{AdaptiveError, Controller, Verdict};
 use crate::diffusion::row::Row;
-use crate::diffusion::samplers::{Adaptive, Attempt};
+use crate::diffusion::samplers::Adaptive;
 
 /// Where an adaptive run is.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Pilot {
     adaptive: Adaptive,
     controller: Controller,
     begun: bool,
-    attempt: Option<Attempt>,
+    waiting: bool,
 }
 
 /// The table's rows: those that begin the run, those of an attempt, and the one that accepts it.
@@ -32,7 +32,7 @@ impl Table {
 impl Pilot {
     pub fn new(adaptive: Adaptive) -> Self {
         let controller = Controller::new(adaptive.times.clone(), adaptive.tolerance);
-        Self { adaptive, controller, begun: false, attempt: None }
+        Self { adaptive, controller, begun: false, waiting: false }
     }
 
     pub fn is_done(&self) -> bool {
@@ -41,7 +41,7 @@ impl Pilot {
 
     /// Whether an attempt's error is yet to be judged.
     pub fn is_waiting(&self) -> bool {
-        self.attempt.is_some()
+        self.waiting
     }
 
     /// The table of the next attempt.
@@ -57,13 +57,13 @@ impl Pilot {
     pub fn set_out(&mut self, table: &Table) -> std::ops::Range<usize> {
         let first = if self.begun { table.beginning } else { 0 };
         self.begun = true;
-        self.attempt = Some(self.controller.attempt());
+        self.waiting = true;
         first..table.accepting()
     }
 
     /// Takes the samples' errors; the worst counts.
     pub fn judge(&mut self, errors: &[f32]) -> Result<Verdict, AdaptiveError> {
-        self.attempt = None;
+        self.waiting = false;
         let worse = |worst: f32, error: &f32| if *error > worst || error.is_nan() { *error } else { worst };
         self.controller.judge(errors.iter().fold(0.0, worse))
     }

@@ -71,35 +71,27 @@ impl Forward {
         if values.iter().all(|v| *v == values[0]) {
             return refuse("the image is empty: draw something first".into());
         }
-        self.divide_by(machine, 1.0)?;
+        self.divide_by(machine, 1.0);
         machine.write(self.x0, 0, &to_nhwc(values, self.channels, self.pixels));
         self.has_image = true;
         Ok(())
     }
 
     /// Takes a kept image of a run, which lies `at` a buffer's word, divided by `divisor`.
-    pub fn set_kept(
-        &mut self,
-        machine: &mut GpuMachine,
-        at: (BufferId, usize),
-        divisor: f32,
-    ) -> Result<(), MachineError> {
-        self.divide_by(machine, divisor)?;
+    pub fn set_kept(&mut self, machine: &mut GpuMachine, at: (BufferId, usize), divisor: f32) {
+        self.divide_by(machine, divisor);
         machine.copy(at, (self.x0, 0), self.words());
         machine.submit();
         self.has_image = true;
-        Ok(())
     }
 
-    fn divide_by(&mut self, machine: &mut GpuMachine, divisor: f32) -> Result<(), MachineError> {
+    fn divide_by(&mut self, machine: &mut GpuMachine, divisor: f32) {
         if divisor != self.divisor {
             let buffers = [self.x0, self.eps, self.x_t];
             let dispatch = mixtures(&self.schedule, self.words(), divisor, buffers);
-            let program = machine.compile(vec![dispatch])?;
-            machine.discard(std::mem::replace(&mut self.program, program));
+            machine.rewrite(self.program, vec![dispatch]);
             self.divisor = divisor;
         }
-        Ok(())
     }
 
     /// Makes x_t with the noise of `seed`; returns ᾱ_t and the two factors.

@@ -108,15 +108,15 @@ pub struct SamplerEntry {
     pub paper: &'static str,
     /// The `_class_name` of the scheduler configs that mean it; None where diffusers has none.
     pub diffusers_class: Option<&'static str>,
-    /// Whether [`SamplerOptions::eta`] has a meaning for it; another than 0 is refused otherwise.
-    pub takes_eta: bool,
-    /// The same of [`SamplerOptions::churn`].
-    pub takes_churn: bool,
     /// The order of convergence in network calls; None of a method whose noise keeps it from
     /// converging to one answer.
     pub order: Option<u32>,
     /// Whether it works in continuous time, and with networks that answer with scores.
     pub score_based: bool,
+    /// Whether [`SamplerOptions::eta`] has a meaning for it; another than 0 is refused otherwise.
+    pub takes_eta: bool,
+    /// The same of [`SamplerOptions::churn`].
+    pub takes_churn: bool,
     /// The same of the options of these names.
     pub takes_sde: bool,
     pub takes_snr: bool,
