@@ -1,4 +1,4 @@
-//! The engine that the page's worker holds.
+//! The engine that the page's worker holds, or the page itself where only that has WebGPU.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

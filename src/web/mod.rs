@@ -1,4 +1,4 @@
-//! The page's engine: what `www/src/engine/types.ts` describes, for one worker.
+//! The page's engine: what `www/src/engine/types.ts` describes, for one thread.
 
 mod adapter;
 mod engine;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from './harness.mjs';
-import { assertFitsPhone, PHONE, visit } from './visit.mjs';
+import { assertDigit, assertFitsPhone, greyOf, largestDifference, PHONE, visit } from './visit.mjs';
 
 const WEIGHTS = '**/*.safetensors*';
 const QUICK = '#reverse?steps=5&batch=1&class=2&guidance=1';
@@ -25,14 +25,39 @@ const inWorker = (line) => (page) =>
     await route.fulfill({ response, body: `${line};${await response.text()}` });
   });
 
+const noGpuInWorker = inWorker('delete WorkerNavigator.prototype.gpu');
+
 test('no WebGPU says so, and what to do', async (url) => {
   await visit(
     url,
     (visitor) => showsFailure(visitor, 'This browser has no WebGPU', /chrome:\/\/flags/),
     {
-      before: inWorker('delete WorkerNavigator.prototype.gpu'),
+      before: async (page) => {
+        await page.addInitScript(() => delete Navigator.prototype.gpu);
+        await noGpuInWorker(page);
+      },
       failing: true,
     },
+  );
+});
+
+test('WebGPU outside workers only: the engine lives on the main thread', async (url) => {
+  await visit(
+    url + QUICK,
+    async (visitor) => {
+      const { page } = visitor;
+      await visitor.atEnd();
+      await page.getByText('WebGPU on the main thread').waitFor();
+      assertDigit(await visitor.pixels('x_t', 5));
+      await visitor.radio('Class', '7').check({ force: true });
+      await visitor.inAddress('class=7');
+      await visitor.atEnd();
+      const seven = await visitor.pixels('x_t', 5);
+      const shown = await visitor.grab('x t, the noisy picture', 32);
+      assert.ok(largestDifference(shown, greyOf(seven)) <= 2);
+      await visitor.until('the worker has gone', () => page.workers().length === 0);
+    },
+    { before: noGpuInWorker },
   );
 });
 

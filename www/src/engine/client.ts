@@ -1,4 +1,5 @@
-import type { Answers, FromWorker, News, Question, Reply, ToWorker } from './protocol';
+import type { Answers, News, Question, Reply, ToWorker } from './protocol';
+import { engineThread, type Wire } from './thread';
 import type { Surface } from './types';
 
 const SURFACES: readonly Surface[] = ['x_t', 'x0_hat', 'forward'];
@@ -8,48 +9,49 @@ interface Waiting {
   reject: (reason: Error) => void;
 }
 
-/** The page's end of the wire. Owns the worker and the canvases whose drawing it handed over. */
+/** The page's end of the wire to the engine. Owns the canvases whose drawing it hands over. */
 export class EngineClient {
   /** A canvas can be transferred once only: they are made here and only placed by the stations. */
   readonly canvases: Record<Surface, HTMLCanvasElement>;
-  readonly #worker: Worker;
+  readonly #wire: Promise<Wire>;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
   constructor(model: string, onNews: (news: News) => void) {
-    const canvases = SURFACES.map(
-      (surface) => [surface, document.createElement('canvas')] as const,
-    );
+    const canvases = SURFACES.map((surface) => [surface, document.createElement('canvas')]);
     this.canvases = Object.fromEntries(canvases) as Record<Surface, HTMLCanvasElement>;
-    const surfaces = Object.fromEntries(
-      canvases.map(([surface, canvas]) => [surface, canvas.transferControlToOffscreen()]),
-    ) as Record<Surface, OffscreenCanvas>;
-
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.type === 'answer' || data.type === 'no_answer') this.#settle(data);
-      else onNews(data);
-    };
-    this.#worker.onerror = (event) => {
-      const message = event.message || 'The engine’s script could not be loaded.';
-      onNews({ type: 'failed', problem: { name: 'EngineScript', message } });
-    };
-    const base = new URL('.', document.baseURI).href;
-    this.#worker.postMessage(
-      { type: 'boot', model, base, surfaces } satisfies ToWorker,
-      Object.values(surfaces),
+    this.#wire = engineThread(
+      (message) => {
+        if (message.type === 'answer' || message.type === 'no_answer') this.#settle(message);
+        else onNews(message);
+      },
+      (message) => {
+        onNews({ type: 'failed', problem: { name: 'EngineScript', message } });
+      },
     );
+    const base = new URL('.', document.baseURI).href;
+    void this.#wire.then((wire) => {
+      const surfaces = Object.fromEntries(
+        SURFACES.map((surface) => [surface, this.canvases[surface].transferControlToOffscreen()]),
+      ) as Record<Surface, OffscreenCanvas>;
+      wire.postMessage(
+        { type: 'boot', model, base, surfaces } satisfies ToWorker,
+        Object.values(surfaces),
+      );
+    });
   }
 
-  post(message: Exclude<ToWorker, { type: 'boot' | 'question' }>): void {
-    this.#worker.postMessage(message);
+  post(message: Exclude<ToWorker, { type: 'boot' }>): void {
+    void this.#wire.then((wire) => {
+      wire.postMessage(message);
+    });
   }
 
   ask<Q extends Question>(question: Q): Promise<Answers[Q['ask']]> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ type: 'question', id, question } satisfies ToWorker);
+      this.post({ type: 'question', id, question });
     });
   }
 

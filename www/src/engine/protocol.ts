@@ -35,6 +35,9 @@ export interface Position {
   ms_per_step: number;
 }
 
+/** Where the engine lives: on the page's own thread where only that has WebGPU. */
+export type ThreadName = 'worker' | 'page';
+
 export type ToWorker =
   | { type: 'boot'; model: string; base: string; surfaces: Record<Surface, OffscreenCanvas> }
   /** Ends the run at once, fetches another model, and answers with `ready`. */
@@ -67,7 +70,7 @@ export interface Download {
 export type News =
   | { type: 'download'; download: Download }
   | { type: 'samplers'; samplers: Sampler[] }
-  | { type: 'device'; device: DeviceFacts }
+  | { type: 'device'; device: DeviceFacts; thread: ThreadName }
   | { type: 'ready'; name: string; model: ModelFacts; alphas_cumprod: Float32Array }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
@@ -81,7 +84,13 @@ export type Reply =
   | { type: 'answer'; id: number; value: Answers[keyof Answers] }
   | { type: 'no_answer'; id: number; problem: Problem };
 
-export type FromWorker = News | Reply;
+/** The first word, before anything is handed over: whether WebGPU is to be had on this thread. */
+export interface Awake {
+  type: 'awake';
+  gpu: boolean;
+}
+
+export type FromWorker = Awake | News | Reply;
 
 export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message };

@@ -6,6 +6,7 @@ import {
   type News,
   type Position,
   type Problem,
+  type ThreadName,
 } from '../engine/protocol';
 import type { DeviceFacts, ModelFacts, Recipe, RunFacts, Sampler, Surface } from '../engine/types';
 import { Address } from './address';
@@ -33,6 +34,7 @@ export class Studio {
   download: Download | null = $state.raw(null);
   samplers: Sampler[] = $state.raw([]);
   device: DeviceFacts | null = $state.raw(null);
+  thread: ThreadName = $state('worker');
   model: ModelFacts | null = $state.raw(null);
   alphasCumprod: Float32Array | null = $state.raw(null);
   problem: Problem | null = $state.raw(null);
@@ -298,6 +300,7 @@ export class Studio {
         break;
       case 'device':
         this.device = message.device;
+        this.thread = message.thread;
         // A software adapter, for that is where frames have to be copied: begin with little.
         if (message.device.presents === 'copy' && !location.hash.includes('batch=')) {
           this.page.recipe.batch = 1;
