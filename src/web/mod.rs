@@ -6,6 +6,7 @@ mod error;
 mod facts;
 mod forward;
 mod golden;
+mod histogram;
 mod probe;
 mod samplers;
 mod screen;

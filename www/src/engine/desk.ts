@@ -115,6 +115,8 @@ async function answer({ engine, files, folder }: Desk & Loaded, question: Questi
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
+    case 'histogram':
+      return engine.histogram(question.surface, question.frame);
     case 'self_test':
       return engine.self_test(await fetchGolden(files, folder));
   }

@@ -2,6 +2,7 @@ import type {
   DeviceFacts,
   ForwardFacts,
   ForwardImage,
+  Histogram,
   ModelFacts,
   Recipe,
   RunFacts,
@@ -13,10 +14,14 @@ import type {
 /** What a question to the engine answers with. */
 export interface Answers {
   pixels: Float32Array;
+  histogram: Histogram;
   self_test: SelfTest;
 }
 
-export type Question = { ask: 'pixels'; surface: Surface; frame: number } | { ask: 'self_test' };
+export type Question =
+  | { ask: 'pixels'; surface: Surface; frame: number }
+  | { ask: 'histogram'; surface: Surface; frame: number }
+  | { ask: 'self_test' };
 
 /** `play` goes on from the frame that is shown; `finish` computes the rest, then shows the end. */
 export type Motion = 'rest' | 'play' | 'finish';

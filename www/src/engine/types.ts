@@ -132,6 +132,17 @@ export interface ForwardFacts {
   log_snr: number;
 }
 
+/** The values of a picture in equal bins from `low` to `high`; the outermost hold what lies beyond. */
+export interface Histogram {
+  low: number;
+  high: number;
+  counts: number[];
+  /** How many values N(0, 1) would have in each bin. */
+  normal: number[];
+  mean: number;
+  std: number;
+}
+
 export type Surface = 'x_t' | 'x0_hat' | 'forward';
 
 /** An image for the forward process: pixels are NCHW in [-1, 1], of the model's size. */
@@ -160,6 +171,8 @@ export interface Engine {
   /** Draws kept frame 0..=steps to x_t and x0_hat. Computes no network. */
   show(frame: number): void;
   frame_pixels(surface: Surface, frame: number): Promise<Float32Array>;
+  /** Of a kept picture, all its samples together. */
+  histogram(surface: Surface, frame: number): Promise<Histogram>;
   self_test(golden: Uint8Array): Promise<SelfTest>;
   set_forward_image(source: ForwardImage): void;
   show_forward(timestep: number, noise_seed: number): ForwardFacts;
