@@ -37,6 +37,8 @@ struct Recipe {
     s_noise: Option<f32>,
     #[serde(default)]
     use_clipped_model_output: bool,
+    #[serde(default)]
+    begin: usize,
     scheduler: serde_json::Value,
 }
 
@@ -52,6 +54,7 @@ impl Recipe {
                 s_noise: self.s_noise.unwrap_or(usual.s_noise),
             },
             use_clipped_model_output: self.use_clipped_model_output,
+            begin: self.begin,
             ..Default::default()
         }
     }

@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::facts::Recipe;
-use crate::diffusion::samplers::{Churn, Plan, SAMPLERS, SamplerEntry, SamplerOptions, StepFacts};
+use crate::diffusion::samplers::{Churn, Plan, SAMPLERS, SamplerEntry, SamplerOptions};
 use crate::diffusion::scheduler_config::SchedulerConfig;
 use crate::diffusion::sde::SdeKind;
 use crate::session::SessionError;
@@ -38,20 +38,14 @@ const STEPS: usize = 10;
 /// Every sampler that draws pictures, in the table's order.
 #[wasm_bindgen]
 pub fn samplers() -> Result<JsValue, JsValue> {
-    let list: Vec<Sampler> = SAMPLERS.iter().filter_map(sampler).collect();
+    let list: Vec<Sampler> = SAMPLERS.iter().filter(|entry| !entry.inverts).map(sampler).collect();
     super::engine::to_js(&list)
 }
 
-/// What programs of a few steps show of it; one that ends in more noise than it starts from (DDIM
-/// inversion) draws nothing.
-fn sampler(entry: &'static SamplerEntry) -> Option<Sampler> {
+/// What programs of a few steps show of it.
+fn sampler(entry: &'static SamplerEntry) -> Sampler {
     let plan = planned(entry, &SamplerOptions::default());
-    let sigma = |step: Option<&StepFacts>| step.map_or(0.0, |step| step.sigma);
-    let inverts = |plan: &Plan| sigma(plan.steps.first()) < sigma(plan.steps.last());
-    if plan.as_ref().is_some_and(inverts) {
-        return None;
-    }
-    Some(Sampler {
+    Sampler {
         name: entry.name,
         title: entry.title,
         paper: entry.paper,
@@ -59,7 +53,7 @@ fn sampler(entry: &'static SamplerEntry) -> Option<Sampler> {
         takes_churn: entry.takes_churn,
         stochastic: plan.as_ref().is_some_and(|plan| plan.rows.iter().any(|row| row.noise.is_some())),
         defaults: plan.map_or(NO_DEFAULTS, |plan| defaults(entry, &plan)),
-    })
+    }
 }
 
 fn planned(entry: &'static SamplerEntry, options: &SamplerOptions) -> Option<Plan> {

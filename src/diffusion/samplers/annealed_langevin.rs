@@ -35,14 +35,15 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let ratio = if setting.steps > 1 { levels[0] / levels[1] } else { 1.0 };
     let r = step_size(ratio, inner);
 
-    let mut rows = vec![setting.scaled_start(score.start_deviation())];
+    let levels = setting.begun(levels);
+    let mut rows = vec![setting.scaled_start(score.start_deviation(score.sde.time_of(levels[0])))];
     for (step, &sigma) in levels.iter().enumerate() {
         let call = score.call(Register::Sample, score.sde.time_of(sigma));
         let terms = [(Register::Sample, 1.0), (Register::EpsHat, (-r * sigma) as f32)];
         let langevin = set(Register::Sample, &terms, ((2.0 * r).sqrt() * sigma) as f32);
         let row = Row::part(step, vec![langevin]).after(call.clone());
         rows.extend(std::iter::repeat_n(row, inner));
-        if step + 1 == setting.steps {
+        if step + 1 == levels.len() {
             let denoised = set(Register::Sample, &[(Register::X0Hat, 1.0)], 0.0);
             rows.push(Row::part(step, vec![denoised]).after(call));
         }

@@ -12,6 +12,7 @@ pub(super) const DDIM_INVERSION: SamplerEntry = SamplerEntry {
     paper: "Song, Meng, Ermon: Denoising Diffusion Implicit Models, arXiv:2010.02502, §4.3",
     diffusers_class: Some("DDIMInverseScheduler"),
     default_spacing: TimestepSpacing::Leading,
+    inverts: true,
     thresholds: Thresholds::Clip,
     plan,
     ..SOLVER

@@ -26,7 +26,7 @@ const CLASS: &str = "DEISMultistepScheduler";
 fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let grid = setting.solver_grid(Family::Deis)?;
     let (most, steps) = (setting.order(CLASS), grid.steps());
-    let falling = setting.config.solver.lower_order_final.unwrap_or(true) && steps < 15;
+    let falling = setting.config.solver.lower_order_final.unwrap_or(true) && setting.steps < 15;
     let row = |step: usize| {
         let left = if falling { steps - step } else { most };
         let order = most.min(step + 1).min(left);

@@ -27,6 +27,7 @@ pub(super) const PF_ODE: SamplerEntry = SamplerEntry {
 pub(super) const PF_ODE_INVERSION: SamplerEntry = SamplerEntry {
     name: "pf-ode-inversion",
     title: "Probability-flow ODE, inversion",
+    inverts: true,
     plan: |setting| fixed(setting, true),
     ..PF_ODE
 };
@@ -85,7 +86,7 @@ impl Adaptive {
         let score = setting.score()?;
         let times = score.times(setting);
         let tolerance = setting.options.tolerance.unwrap_or(TOLERANCE).into();
-        Ok(Self { deviation: score.start_deviation(), score, times, tolerance })
+        Ok(Self { deviation: score.start_deviation(times[0]), score, times, tolerance })
     }
 
     /// The first slope, which later steps take over from the one before.
@@ -113,14 +114,14 @@ fn fixed(setting: &Setting, inverse: bool) -> Result<Vec<Row>, PlanError> {
     if inverse {
         times.reverse();
     } else {
-        rows.push(setting.scaled_start(score.start_deviation()));
+        rows.push(setting.scaled_start(score.start_deviation(times[0])));
     }
     rows.push(first_slope(&score, times[0]));
     for (step, pair) in times.windows(2).enumerate() {
         rows.extend(stages(&score, Attempt { step, from: pair[0], to: pair[1] }));
         rows.push(accept(step));
         if inverse && step + 1 == setting.steps {
-            let to_unit = score.start_deviation().recip();
+            let to_unit = score.start_deviation(score.start).recip();
             rows.push(Row::part(step, vec![set(Register::Sample, &[(Register::Sample, to_unit)], 0.0)]));
         }
         if let Some(last) = rows.last_mut() {

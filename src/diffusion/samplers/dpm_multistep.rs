@@ -1,6 +1,6 @@
 //! DPM-Solver, multistep: the past calls give the derivatives, so a step is one call.
 
-use super::grid::{Family, Grid};
+use super::grid::Family;
 use super::lambda::{self, Outputs, Point, Weights, combine};
 use super::terms::{copy, history, set};
 use super::{PlanError, SOLVER, SamplerEntry, Setting, Thresholds};
@@ -56,7 +56,7 @@ fn plan(setting: &Setting, order: usize, stochastic: bool) -> Result<Vec<Row>, P
     let grid = setting.solver_grid(Family::Multistep)?;
     let output = setting.output(algorithm);
     let row = |step: usize| {
-        let order = order_at(solver, step, &grid, order);
+        let order = order_at(setting, step, grid.steps() - step, order);
         let s = [0, 1, 2].map(|back| Point::of(grid.sigmas[step.saturating_sub(back)]));
         let weights = lambda::weights(algorithm, s[0], Point::of(grid.sigmas[step + 1]));
         let target = Point::of(grid.sigmas[step + 1]).lambda;
@@ -71,9 +71,9 @@ fn plan(setting: &Setting, order: usize, stochastic: bool) -> Result<Vec<Row>, P
 }
 
 /// The order of a step: rising at the start, falling at the end.
-fn order_at(solver: &SolverConfig, step: usize, grid: &Grid, order: usize) -> usize {
-    let left = grid.steps() - step;
-    let falling = solver.lower_order_final.unwrap_or(true) && grid.steps() < SHORT;
+fn order_at(setting: &Setting, step: usize, left: usize, order: usize) -> usize {
+    let solver = &setting.config.solver;
+    let falling = solver.lower_order_final.unwrap_or(true) && setting.steps < SHORT;
     let euler = solver.euler_at_final || solver.final_sigmas_type == FinalSigma::Zero;
     let end = match left {
         1 if falling || euler => 1,

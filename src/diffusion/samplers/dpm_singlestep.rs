@@ -31,8 +31,9 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let grid = setting.solver_grid(Family::Singlestep)?;
     let output = setting.output(algorithm);
     let lower = solver.lower_order_final.unwrap_or(false);
-    let orders = orders(grid.steps(), setting.order(CLASS), lower, ends_at_zero);
+    let orders = setting.begun(orders(setting.steps, setting.order(CLASS), lower, ends_at_zero));
     let row = |(step, &order): (usize, &usize)| {
+        let order = order.min(step + 1);
         let s = [0, 1, 2].map(|back| Point::of(grid.sigmas[step.saturating_sub(back)]));
         let target = Point::of(grid.sigmas[step + 1]);
         let weights = lambda::weights(algorithm, s[order - 1], target);

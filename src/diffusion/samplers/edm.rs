@@ -50,14 +50,14 @@ fn euler(setting: &Setting) -> Result<Vec<Row>, PlanError> {
         let call = Call { input_divisor, timestep, ..edm.call(churned.sigma_hat) };
         euler_step(step, call, churned, edm.sigmas[step + 1])
     };
-    Ok([edm.start()].into_iter().chain((0..setting.steps).map(step)).collect())
+    Ok([edm.start(edm.max.hypot(1.0))].into_iter().chain((0..edm.steps()).map(step)).collect())
 }
 
 /// Noise up to σ̂ in a row of its own, then Heun's step: 2K − 1 calls.
 fn heun(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let edm = Edm::new(setting)?;
-    let mut rows = vec![setting.scaled_start(edm.sigmas[0])];
-    for step in 0..setting.steps {
+    let mut rows = vec![edm.start(edm.sigmas[0].into())];
+    for step in 0..edm.steps() {
         let Churned { sigma_hat, noise } = setting.churned(edm.sigmas[step]);
         if noise != 0.0 {
             rows.push(Row::part(step, vec![set(Register::Sample, &[(Register::Sample, 1.0)], noise)]));
@@ -110,12 +110,17 @@ impl<'a> Edm<'a> {
                 change: "EDM's preconditioning takes epsilon or v_prediction",
             });
         }
-        Ok(Self { setting, sigmas, table, max })
+        Ok(Self { setting, sigmas: setting.begun(sigmas), table, max })
     }
 
-    /// √(σ_max² + 1), as diffusers has it; the paper starts from σ_max.
-    fn start(&self) -> Row {
-        self.setting.scaled_start((self.max * self.max + 1.0).sqrt() as f32)
+    fn steps(&self) -> usize {
+        self.sigmas.len() - 1
+    }
+
+    /// x_T is scaled by `noise`: √(σ_max² + 1) as diffusers has it, σ_max in the paper.
+    fn start(&self, noise: f64) -> Row {
+        let late = self.setting.options.begin > 0;
+        self.setting.scaled_start(if late { self.setting.deviation(self.sigmas[0]) } else { noise as f32 })
     }
 
     /// D(x; σ) = c_skip·x + c_out·F(c_in·x, ¼ln σ) with table 1's EDM column, or the

@@ -22,6 +22,8 @@ pub enum PlanError {
     NoClass,
     #[error("{steps} steps; choose from 1 to {most}, the model's num_train_timesteps")]
     Steps { steps: usize, most: usize },
+    #[error("a run of {steps} steps cannot begin at step {begin}; choose an earlier one")]
+    Begin { begin: usize, steps: usize },
     #[error("eta is {0}; it must be 0 (deterministic) or more, 1 is ancestral")]
     Eta(f32),
     #[error("eta {eta} adds more noise than timestep {timestep} has; choose 1 or less")]

@@ -48,7 +48,7 @@ impl Setting<'_> {
             TimestepSpacing::Linspace => {
                 linspace(0.0, last, self.steps).into_iter().rev().map(|t| t as f32).collect()
             }
-            _ => self.timesteps()?.into_iter().map(|t| t as f32).collect(),
+            _ => self.whole_timesteps()?.into_iter().map(|t| t as f32).collect(),
         };
         let native: Vec<f64> = timesteps.iter().map(|&t| table.at(t.into())).collect();
         let max = solver.sigma_max.unwrap_or(native[0]);
@@ -64,7 +64,7 @@ impl Setting<'_> {
         }
         let mut sigmas: Vec<f32> = levels.unwrap_or(native).iter().map(|&sigma| sigma as f32).collect();
         sigmas.push(self.final_sigma(table.sigmas[0]));
-        Grid { sigmas, timesteps, table }.checked()
+        self.begun_grid(sigmas, timesteps, table)
     }
 
     /// The lowest of the visited timesteps' levels, which respaced ones end at; where diffusers'
@@ -104,7 +104,17 @@ impl Setting<'_> {
             Family::Deis => lowest,
         });
         let timesteps = timesteps.iter().map(|&t| t as f32).collect();
-        Grid { sigmas, timesteps, table }.checked()
+        self.begun_grid(sigmas, timesteps, table)
+    }
+
+    /// The grid of the steps that the run makes.
+    fn begun_grid(
+        &self,
+        sigmas: Vec<f32>,
+        timesteps: Vec<f32>,
+        table: SigmaTable,
+    ) -> Result<Grid, PlanError> {
+        Grid { sigmas: self.begun(sigmas), timesteps: self.begun(timesteps), table }.checked()
     }
 
     /// As diffusers makes a level's timestep whole: rounded for Karras' levels, cut off otherwise.
@@ -133,7 +143,7 @@ impl Setting<'_> {
                 self.in_range(timesteps)
             }
             TimestepSpacing::Trailing if end == total => {
-                Ok(self.timesteps()?.into_iter().map(|t| t as f64).collect())
+                Ok(self.whole_timesteps()?.into_iter().map(|t| t as f64).collect())
             }
             TimestepSpacing::Trailing => Err(PlanError::Option {
                 key: "lambda_min_clipped",
@@ -171,13 +181,20 @@ impl Setting<'_> {
         }
     }
 
-    /// What x_T ~ N(0, 1) is multiplied by where samples are x/√ᾱ.
+    /// What x_T ~ N(0, 1), or a later step's sample of unit variance, is multiplied by where samples
+    /// are x/√ᾱ.
     pub fn init_noise_sigma(&self, sigmas: &[f32]) -> f32 {
         let max = sigmas[0];
         match self.spacing() {
+            _ if self.options.begin > 0 => self.deviation(max),
             TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
             TimestepSpacing::Linspace | TimestepSpacing::Trailing => max,
         }
+    }
+
+    /// Of a sample x/√ᾱ, for data of unit variance.
+    pub fn deviation(&self, sigma: f32) -> f32 {
+        Level::of_sigma(sigma).signal.recip()
     }
 
     /// A call on a sample x/√ᾱ.

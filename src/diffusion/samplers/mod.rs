@@ -82,6 +82,7 @@ const SOLVER: SamplerEntry = SamplerEntry {
     takes_snr: false,
     takes_langevin_steps: false,
     takes_tolerance: false,
+    inverts: false,
     default_spacing: TimestepSpacing::Linspace,
     thresholds: Thresholds::None,
     fits: |_| true,
@@ -122,6 +123,8 @@ pub struct SamplerEntry {
     pub takes_snr: bool,
     pub takes_langevin_steps: bool,
     pub takes_tolerance: bool,
+    /// Whether it goes from data to noise.
+    pub inverts: bool,
     /// Of configs that leave `timestep_spacing` out.
     pub default_spacing: TimestepSpacing,
     pub thresholds: Thresholds,
@@ -152,6 +155,10 @@ pub struct SamplerOptions {
     pub tolerance: Option<f32>,
     /// Re-derive ε̂ from the x̂0 that thresholding left (diffusers' option of this name).
     pub use_clipped_model_output: bool,
+    /// Steps that are left out at the start: the run begins with a sample of that step's noise
+    /// level and of unit variance, and knows nothing of earlier steps (diffusers' `begin_index`,
+    /// and SDEdit, arXiv:2108.01073).
+    pub begin: usize,
 }
 
 impl Default for SamplerOptions {
@@ -166,6 +173,7 @@ impl Default for SamplerOptions {
             langevin_steps: None,
             tolerance: None,
             use_clipped_model_output: false,
+            begin: 0,
         }
     }
 }
@@ -242,11 +250,12 @@ impl SamplerEntry {
             return Err(PlanError::Steps { steps, most });
         }
         self.check(options)?;
+        self.check_begin(options.begin, steps)?;
         check_threshold(config.threshold)?;
         let setting = Setting { sampler: self, config, schedule: &schedule, steps, options };
         setting.check_network()?;
         let mut rows = (self.plan)(&setting)?;
-        number_draws(&mut rows);
+        number_draws(&mut rows, options.begin);
         let adaptive = self.takes_tolerance.then(|| Adaptive::new(&setting)).transpose()?;
         let steps = facts::of(&rows);
         if let Some(row) = rows.iter().find(|row| !row.is_finite()) {
@@ -254,6 +263,16 @@ impl SamplerEntry {
             return Err(PlanError::NotFinite { timestep, alpha_bar });
         }
         Ok(Plan { sampler: self, schedule, rows, steps, adaptive })
+    }
+
+    /// An inversion ends in noise, and a run has to have a step left.
+    fn check_begin(&self, begin: usize, steps: usize) -> Result<(), PlanError> {
+        match begin {
+            0 => Ok(()),
+            _ if self.inverts => Err(PlanError::NoSuchOption { what: "begin", sampler: self.name }),
+            _ if begin >= steps => Err(PlanError::Begin { begin, steps }),
+            _ => Ok(()),
+        }
     }
 
     fn check(&self, options: &SamplerOptions) -> Result<(), PlanError> {
@@ -298,14 +317,15 @@ impl SamplerEntry {
     }
 }
 
-/// Slices of noise in the order of drawing, as many for each step as the busiest step has.
-fn number_draws(rows: &mut [Row]) {
+/// Slices of noise in the order of drawing, as many for each step as the busiest step has; those of
+/// the steps before `begin` are nobody's.
+fn number_draws(rows: &mut [Row], begin: usize) {
     let of_step = rows.chunk_by(|a, b| a.step == b.step);
     let draws = of_step.map(|rows| rows.iter().filter(|row| row.noise.is_some()).count());
     let most = draws.max().unwrap_or(0);
     for rows in rows.chunk_by_mut(|a, b| a.step == b.step) {
         for (draw, row) in rows.iter_mut().filter(|row| row.noise.is_some()).enumerate() {
-            row.noise = Some(row.step * most + draw);
+            row.noise = Some((begin + row.step) * most + draw);
         }
     }
 }

@@ -31,7 +31,9 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     }
     let solver = Solver { setting, stride: setting.schedule.num_train_timesteps() / setting.steps };
     let timesteps = setting.timesteps()?;
-    if setting.config.solver.skip_prk_steps {
+    // Where fewer are left than warm up, there is no use in warming up.
+    let begins_late = setting.options.begin > 0 && timesteps.len() < 4;
+    if setting.config.solver.skip_prk_steps || begins_late {
         return solver.plms(&timesteps);
     }
     if setting.steps < 4 {

@@ -42,7 +42,7 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let exploding = trained.filter(|trained| matches!(trained.sde, Sde::Ve { .. }));
     let predictions = match exploding {
         Some(TrainedSde { sde: Sde::Ve { sigma_min, sigma_max }, .. }) => {
-            reverse_diffusion(&score, setting.steps, sigma_min, sigma_max)
+            setting.begun(reverse_diffusion(&score, setting.steps, sigma_min, sigma_max))
         }
         _ => euler_maruyama(&score, setting),
     };
@@ -54,7 +54,7 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
     let corrections =
         setting.options.langevin_steps.or(trained.map(|trained| trained.correct_steps)).unwrap_or(1);
 
-    let mut rows = vec![setting.scaled_start(score.start_deviation())];
+    let mut rows = vec![setting.scaled_start(score.start_deviation(predictions[0].t))];
     for (step, Prediction { t, assign }) in predictions.into_iter().enumerate() {
         for _ in 0..corrections {
             rows.push(Row::part(step, Vec::new()).after(score.call(Register::Sample, t)));
@@ -76,7 +76,7 @@ fn correct(score: &Score, t: f64, step: usize, langevin: Langevin) -> Row {
 
 fn euler_maruyama(score: &Score, setting: &Setting) -> Vec<Prediction> {
     let times = score.times(setting);
-    let last = setting.steps - 1;
+    let last = times.len() - 2;
     let step = |(step, pair): (usize, &[f64])| Prediction {
         t: pair[0],
         assign: predict(score, pair[0], pair[0] - pair[1], step < last),

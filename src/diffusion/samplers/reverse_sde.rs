@@ -28,7 +28,7 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
         let predicted = predict(&score, t, h, step < last);
         Row::whole_step(step, score.call(Register::Sample, t), predicted)
     };
-    let start = setting.scaled_start(score.start_deviation());
+    let start = setting.scaled_start(score.start_deviation(steps[0].0));
     Ok([start].into_iter().chain(steps.iter().enumerate().map(row)).collect())
 }
 
@@ -37,7 +37,8 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
 fn steps(score: &Score, setting: &Setting) -> Vec<(f64, f64)> {
     if setting.config.solver.sde.is_some() {
         let h = 1.0 / setting.steps as f64;
-        return linspace(score.start, score.end, setting.steps).into_iter().map(|t| (t, h)).collect();
+        let times = setting.begun(linspace(score.start, score.end, setting.steps));
+        return times.into_iter().map(|t| (t, h)).collect();
     }
     score.times(setting).windows(2).map(|pair| (pair[0], pair[0] - pair[1])).collect()
 }

@@ -15,6 +15,8 @@ pub(super) struct Score {
     /// Where sampling starts and ends, times from 1 to 0.
     pub start: f64,
     pub end: f64,
+    /// Whether sampling starts from a sample of data and noise, at another time than `start`.
+    begins_late: bool,
     network: Network,
     choices: Choices,
 }
@@ -48,7 +50,7 @@ impl Setting<'_> {
         let start = sde.time_of(sde.sigma(1.0).min(known(table.sigmas.len() - 1)));
         let end = sde.time_of(sde.sigma(sde.earliest()).max(known(0)));
         let network = Network::Scheduled(table, self.config.prediction_type);
-        Score { sde, start, end, network, choices: self.chosen() }
+        Score { sde, start, end, begins_late: self.options.begin > 0, network, choices: self.chosen() }
     }
 
     fn trained_score(&self, trained: TrainedSde, choices: Choices) -> Result<Score, PlanError> {
@@ -59,7 +61,7 @@ impl Setting<'_> {
         };
         match self.options.sde {
             Some(asked) if asked != kind => Err(PlanError::OtherSde(asked.name(), kind.name())),
-            _ => Ok(Score { sde, start: 1.0, end, network, choices }),
+            _ => Ok(Score { sde, start: 1.0, end, begins_late: self.options.begin > 0, network, choices }),
         }
     }
 
@@ -91,13 +93,14 @@ impl Score {
         self.choices.of(Call { input, ..call })
     }
 
-    /// `steps` + 1 times from the start to the end: even in t, or those of the rule's noise levels.
+    /// The times at which the run's steps begin, and its end: even in t, or those of the rule's noise
+    /// levels.
     pub fn times(&self, setting: &Setting) -> Vec<f64> {
         let (first, last) = (self.sde.sigma(self.start), self.sde.sigma(self.end));
-        match setting.config.solver.sigmas.levels(first, last, setting.steps + 1) {
+        setting.begun(match setting.config.solver.sigmas.levels(first, last, setting.steps + 1) {
             Some(levels) => levels.into_iter().map(|sigma| self.sde.time_of(sigma)).collect(),
             None => linspace(self.start, self.end, setting.steps + 1),
-        }
+        })
     }
 
     /// The noise of x_t, by which the score is −ε̂/noise. Near t = 0 the float32 of diffusers' VP
@@ -113,8 +116,9 @@ impl Score {
         }
     }
 
-    /// The deviation of x at the start, which is all noise.
-    pub fn start_deviation(&self) -> f32 {
-        self.sde.level(self.start).noise
+    /// The deviation of x at `t`, where the run starts: all noise, but for runs that begin late.
+    pub fn start_deviation(&self, t: f64) -> f32 {
+        let level = self.sde.level(t);
+        if self.begins_late { level.deviation() } else { level.noise }
     }
 }

@@ -38,8 +38,19 @@ impl Setting<'_> {
         self.config.timestep_spacing.unwrap_or(self.sampler.default_spacing)
     }
 
-    /// The timesteps that the spacing visits, noisiest first.
+    /// The timesteps that the run visits, noisiest first.
     pub fn timesteps(&self) -> Result<Vec<usize>, PlanError> {
+        Ok(self.begun(self.whole_timesteps()?))
+    }
+
+    /// What a run that begins at a later step has left of a list with an entry for every step.
+    pub fn begun<T>(&self, mut of_steps: Vec<T>) -> Vec<T> {
+        of_steps.drain(..self.options.begin);
+        of_steps
+    }
+
+    /// The timesteps that the spacing visits, those before the run begins included.
+    pub fn whole_timesteps(&self) -> Result<Vec<usize>, PlanError> {
         let steps_offset = self.config.steps_offset;
         let total = self.schedule.num_train_timesteps();
         let visited = spacing::timesteps(self.spacing(), total, self.steps, steps_offset);

@@ -273,3 +273,34 @@ fn no_number_is_infinite() {
         }
     }
 }
+
+/// A run that begins late visits the levels that are left, from a sample of unit variance.
+#[test]
+fn late_beginnings_leave_the_earlier_steps_out() {
+    let config = SchedulerConfig { timestep_spacing: Some(TimestepSpacing::Trailing), ..Default::default() };
+    for sampler in SAMPLERS {
+        let from = |begin| sampler.plan(&config, 8, &SamplerOptions { begin, ..Default::default() });
+        let whole = from(0).unwrap();
+        if sampler.inverts {
+            assert!(matches!(from(1), Err(PlanError::NoSuchOption { .. })), "{}", sampler.name);
+            continue;
+        }
+        for begin in [1, 5, 7] {
+            let late = from(begin).unwrap();
+            assert_eq!(late.steps.len(), 8 - begin, "{}", sampler.name);
+            for (ours, theirs) in late.steps.iter().zip(&whole.steps[begin..]) {
+                assert_eq!((ours.timestep, ours.sigma), (theirs.timestep, theirs.sigma), "{}", sampler.name);
+            }
+            // The first row brings the sample to the scale of its level.
+            let first = &late.rows[0];
+            let scale =
+                first.call.is_none().then(|| first.assigns[0].coefficients[Register::Sample as usize]);
+            let off = scale.unwrap_or(1.0) / late.steps[0].deviation - 1.0;
+            assert!(off.abs() < 1e-6, "{}: {off}", sampler.name);
+            let slices = late.rows.iter().filter_map(|row| row.noise);
+            let of_whole: Vec<_> = whole.rows.iter().filter_map(|row| row.noise).collect();
+            assert!(slices.into_iter().all(|slice| of_whole.contains(&slice)), "{}", sampler.name);
+        }
+        assert_eq!(from(8).unwrap_err(), PlanError::Begin { begin: 8, steps: 8 });
+    }
+}
