@@ -1,5 +1,6 @@
-// Draws a batch as a grid of images, a texel for each pixel. Values from `low`
-// to `high` become black to white; one channel is grey, three or more are RGB.
+// Draws a batch as a grid of images, a texel for each pixel: a combination of two
+// batches in one buffer, as a moment and the one before. Values from `low` to
+// `high` become black to white; one channel is grey, three or more are RGB.
 
 struct Params {
     samples: u32,
@@ -10,6 +11,10 @@ struct Params {
     channels: u32,
     pitch: u32,     // vec4s of a pixel
     offset: u32,    // of the first sample, in vec4s
+    stride: u32,    // from sample to sample; 0 draws the first one everywhere
+    factor: f32,
+    other: u32,     // the other batch's offset
+    other_factor: f32,
     low: f32,
     high: f32,
     _0: u32,
@@ -36,7 +41,8 @@ fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     if place.x >= p.columns || sample >= p.samples || inside.x >= p.width || inside.y >= p.height {
         return p.background;
     }
-    let value = x[p.offset + ((sample * p.height + inside.y) * p.width + inside.x) * p.pitch];
+    let pixel = sample * p.stride + (inside.y * p.width + inside.x) * p.pitch;
+    let value = p.factor * x[p.offset + pixel] + p.other_factor * x[p.other + pixel];
     let unit = clamp((value - p.low) / (p.high - p.low), vec4(0.0), vec4(1.0));
     return vec4(select(unit.rgb, unit.rrr, p.channels == 1u), 1.0);
 }

@@ -252,8 +252,8 @@ fn kept_frames_are_the_samples_of_their_steps() {
 fn a_small_budget_thins_frames_out_but_keeps_the_last() {
     block_on(async {
         let mut machine = gpu();
-        // Two images of 2 samples of 16 × 16 pixels in vec4s make a frame.
-        let frame = 2 * 2 * 16 * 16 * 16;
+        // Three images of 2 samples of 16 × 16 pixels in vec4s make a frame.
+        let frame = 3 * 2 * 16 * 16 * 16;
         let (run, samples) = kept(&mut machine, 4 * frame).await;
         assert_eq!(run.keep_every(), 3);
         for (step, shown) in [(0, 0), (1, 0), (2, 0), (3, 3), (5, 3), (6, 6), (7, 7)] {

@@ -7,7 +7,7 @@
 //!
 //! ```python
 //! import numpy as np
-//! def normal(seed, sample, branch, step, count):  # x_T is step 0xFFFFFFFF
+//! def normal(seed, sample, branch, step, count):  # x_T is step 0xFFFFFFFF, a start 0xFFFFFFFE
 //!     n = (count + 3) // 4
 //!     c = [np.arange(n, dtype=np.uint64)] + [np.full(n, v, np.uint64) for v in (sample, step, branch)]
 //!     k0, k1, low = seed & 0xFFFFFFFF, seed >> 32, np.uint64(0xFFFFFFFF)
@@ -27,6 +27,8 @@ use std::f64::consts::TAU;
 pub enum Stream {
     /// The starting noise x_T.
     Initial,
+    /// What a run that starts from a picture adds to it, to reach a step's noise level.
+    Start,
     /// The fresh noise of a scheduler step, from 0.
     Step(u32),
 }
@@ -36,6 +38,7 @@ pub enum Stream {
 pub fn normal(seed: u64, sample: u32, branch: u32, stream: Stream, out: &mut [f32]) {
     let step = match stream {
         Stream::Initial => u32::MAX,
+        Stream::Start => u32::MAX - 1,
         Stream::Step(step) => step,
     };
     let key = [seed as u32, (seed >> 32) as u32];

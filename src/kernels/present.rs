@@ -39,11 +39,31 @@ impl Grid {
             channels,
             pitch: channels.div_ceil(4),
             offset,
+            stride: self.width * self.height * channels.div_ceil(4),
+            factor: 1.0,
+            other: offset,
             low: range[0],
             high: range[1],
             background,
             ..Default::default()
         }
+    }
+}
+
+impl Params {
+    /// One sample in every place: the first one.
+    pub fn spread(self) -> Self {
+        Self { stride: 0, ..self }
+    }
+
+    /// Values divided by `deviation`.
+    pub fn divided(self, deviation: f32) -> Self {
+        Self { factor: deviation.recip(), ..self }
+    }
+
+    /// Less the batch at `other` vec4s, divided by `deviation`.
+    pub fn minus(self, other: u32, deviation: f32) -> Self {
+        Self { other, other_factor: -deviation.recip(), ..self }
     }
 }
 
@@ -58,9 +78,10 @@ pub fn twin(p: &Params, x: &[f32]) -> Vec<u8> {
         let (inner_row, inner_column) = (row % cell_height, column % cell_width);
         let mut texel = p.background;
         if sample < p.samples && inner_row < p.height && inner_column < p.width {
-            let pixel = (sample * p.height + inner_row) * p.width + inner_column;
-            let at = 4 * (p.offset + pixel * p.pitch) as usize;
-            let unit = |c: usize| ((x[at + c] - p.low) / (p.high - p.low)).clamp(0.0, 1.0);
+            let pixel = sample * p.stride + (inner_row * p.width + inner_column) * p.pitch;
+            let of = |offset: u32, c: usize| x[4 * (offset + pixel) as usize + c];
+            let value = |c: usize| p.factor * of(p.offset, c) + p.other_factor * of(p.other, c);
+            let unit = |c: usize| ((value(c) - p.low) / (p.high - p.low)).clamp(0.0, 1.0);
             texel = if p.channels == 1 { [unit(0); 4] } else { [unit(0), unit(1), unit(2), 1.0] };
             texel[3] = 1.0;
         }
@@ -89,5 +110,16 @@ mod tests {
         let p = grid.params(1, 0, [-1.0, 1.0], [0.0, 0.0, 0.0, 0.0]);
         let picture = twin(&p, &[-1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
         assert_eq!(picture, [0, 0, 0, 255, 0, 0, 0, 0, 255, 255, 255, 255]);
+    }
+
+    #[test]
+    fn a_picture_may_be_a_difference_or_one_sample_everywhere() {
+        let grid = Grid { samples: 2, width: 1, height: 1, gap: 0 };
+        let x = [1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0];
+        let p = grid.params(1, 0, [-1.0, 1.0], [0.0; 4]);
+        let greys = |p: &Params| twin(p, &x).chunks(4).map(|texel| texel[0]).collect::<Vec<_>>();
+        // 1/2 − 2/4 and 3/2 − 2/4.
+        assert_eq!(greys(&p.divided(2.0).minus(2, 4.0)), [128, 255]);
+        assert_eq!(greys(&p.divided(-1.0).spread()), [0, 0]);
     }
 }

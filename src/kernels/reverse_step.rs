@@ -40,9 +40,14 @@ impl Shape {
         self.output_channels.next_multiple_of(4)
     }
 
+    /// Floats of one sample.
+    pub fn sample_floats(self) -> u32 {
+        self.pixels * self.pitch()
+    }
+
     /// Floats of one register.
     pub fn register_floats(self) -> u32 {
-        self.batch * self.pixels * self.pitch()
+        self.batch * self.sample_floats()
     }
 }
 

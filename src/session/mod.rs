@@ -9,9 +9,13 @@ pub mod pace;
 pub mod recipe;
 mod resources;
 pub mod run;
+pub mod start;
+pub mod tree;
 mod wiring;
 
 pub use error::SessionError;
 pub use model::Model;
 pub use recipe::{Condition, NoiseSource, Recipe, Wish};
 pub use run::{Lens, Run};
+pub use start::Start;
+pub use tree::{Moment, Origin, Tree};

@@ -49,6 +49,16 @@ pub enum NoiseSource {
     Given { x_t: Vec<f32>, steps: Vec<f32> },
 }
 
+impl NoiseSource {
+    /// Of what is not given.
+    pub(super) fn seed(&self) -> u64 {
+        match self {
+            Self::Seed(seed) => *seed,
+            Self::Given { .. } => 0,
+        }
+    }
+}
+
 /// The network's class labels for the two halves of a guided batch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Labels {

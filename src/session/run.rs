@@ -2,11 +2,11 @@
 
 use super::adaptive::Pilot;
 use super::resources::Resources;
-use super::{Model, NoiseSource, Recipe, SessionError};
+use super::{Model, NoiseSource, Recipe, SessionError, Start};
 use crate::diffusion::adaptive::Verdict;
 use crate::diffusion::noise::{self, Stream};
 use crate::diffusion::row::{Register, Row};
-use crate::diffusion::samplers::{Plan, SamplerEntry};
+use crate::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
 use crate::machine::Machine;
@@ -20,10 +20,12 @@ pub enum Lens {
     Sample = 0,
     /// What the model thinks the clean sample is, x̂0.
     X0Hat = 1,
+    /// What it thinks the noise is, ε̂.
+    EpsHat = 2,
 }
 
 /// How many lenses are kept.
-pub(super) const LENSES: usize = 2;
+pub(super) const LENSES: usize = 3;
 
 /// A run on a machine. Steps only dispatch: no buffer is made, and nothing is read but the error
 /// of an adaptive method's steps.
@@ -37,6 +39,7 @@ pub struct Run {
     resources: Resources,
     noise: NoiseSource,
     first_sample: u32,
+    branch: u32,
     /// The rows that the programs hold, and how many calls come before each.
     rows: Vec<Row>,
     calls_before: Vec<usize>,
@@ -50,10 +53,20 @@ pub struct Run {
 impl Run {
     /// Plans the rows, uploads them, and puts x_T in place as frame 0.
     pub fn start<M: Machine>(machine: &mut M, model: &Model, recipe: &Recipe) -> Result<Self, SessionError> {
+        Self::start_from(machine, model, recipe, None)
+    }
+
+    /// The same from a picture in the place of x_T, without the steps for more noise than it has.
+    pub fn start_from<M: Machine>(
+        machine: &mut M,
+        model: &Model,
+        recipe: &Recipe,
+        start: Option<Start>,
+    ) -> Result<Self, SessionError> {
         if recipe.batch == 0 {
             return Err(SessionError::Recipe("a batch of 0 samples is nothing to make; ask for 1".into()));
         }
-        let plan = plan(model, recipe)?;
+        let plan = plan(model, recipe, start.as_ref())?;
         let labels = recipe.labels(model)?;
         let (height, width) = recipe.size.unwrap_or_else(|| model.size());
         let config = &model.unet.config;
@@ -95,6 +108,7 @@ impl Run {
             resources,
             noise: recipe.noise.clone(),
             first_sample: recipe.first_sample,
+            branch: start.map_or(0, |start| start.branch),
             calls_before: calls_before(&rows),
             rows,
             next_row: 0,
@@ -102,11 +116,33 @@ impl Run {
             network_calls: 0,
             steps_done: 0,
         };
-        machine.write(run.resources.wiring.registers, 0, &run.fresh(None));
+        match start {
+            Some(start) => run.take(machine, start)?,
+            None => machine.write(run.resources.wiring.registers, 0, &run.fresh(Stream::Initial)),
+        }
         run.keep(machine);
         machine.submit();
         machine.health()?;
         Ok(run)
+    }
+
+    /// Makes a picture the sample.
+    fn take<M: Machine>(&self, machine: &mut M, start: Start) -> Result<(), SessionError> {
+        let wiring = &self.resources.wiring;
+        let all = self.shape.register_floats() as usize;
+        let words = if start.spread { all / self.shape.batch as usize } else { all };
+        for at in (0..all).step_by(words) {
+            machine.copy(start.at, (wiring.registers, at), words);
+        }
+        let row = start.row(self.plan.steps[0].sigma);
+        if row.noise.is_some() {
+            machine.write(wiring.noise, 0, &self.fresh(Stream::Start));
+        }
+        let program = machine.compile(vec![wiring.combine(&[row])])?;
+        machine.run(program, 0);
+        machine.submit();
+        machine.discard(program);
+        Ok(())
     }
 
     /// Frames are kept every so many steps, and the last; 0 keeps none.
@@ -203,8 +239,8 @@ impl Run {
     fn row<M: Machine>(&mut self, machine: &mut M, place: usize) {
         let row = &self.rows[place];
         let (noise, has_call) = (row.noise, row.call.is_some());
-        if noise.is_some() {
-            machine.write(self.resources.wiring.noise, 0, &self.fresh(noise));
+        if let Some(slice) = noise {
+            machine.write(self.resources.wiring.noise, 0, &self.fresh(Stream::Step(slice as u32)));
         }
         if has_call {
             self.call(machine, place);
@@ -225,23 +261,23 @@ impl Run {
         self.network_calls += 1;
     }
 
-    /// A slice of normals (or x_T's) for every sample, in the kernels' order.
-    fn fresh(&self, slice: Option<usize>) -> Vec<u32> {
+    /// A stream of normals (or x_T's) for every sample, in the kernels' order.
+    fn fresh(&self, stream: Stream) -> Vec<u32> {
         let pixels = self.shape.pixels as usize;
         let channels = self.shape.channels as usize;
         let all = pixels * channels * self.shape.batch as usize;
-        match (&self.noise, slice) {
-            (NoiseSource::Seed(seed), slice) => {
-                let stream = slice.map_or(Stream::Initial, |k| Stream::Step(k as u32));
+        match (&self.noise, stream) {
+            (NoiseSource::Given { x_t, .. }, Stream::Initial) => to_nhwc(x_t, channels, pixels),
+            (NoiseSource::Given { steps, .. }, Stream::Step(k)) => {
+                let from = k as usize * all;
+                to_nhwc(&steps[from..from + all], channels, pixels)
+            }
+            (source, stream) => {
                 let mut values = vec![0f32; all];
                 for (n, out) in (self.first_sample..).zip(values.chunks_mut(pixels * channels)) {
-                    noise::normal(*seed, n, 0, stream, out);
+                    noise::normal(source.seed(), n, self.branch, stream, out);
                 }
                 to_nhwc(&values, channels, pixels)
-            }
-            (NoiseSource::Given { x_t, .. }, None) => to_nhwc(x_t, channels, pixels),
-            (NoiseSource::Given { steps, .. }, Some(k)) => {
-                to_nhwc(&steps[k * all..(k + 1) * all], channels, pixels)
             }
         }
     }
@@ -269,9 +305,15 @@ impl Run {
             return;
         }
         let register = self.shape.register_floats() as usize;
-        // Before the first step there is no x̂0 yet: x_T stands in for it.
-        let x0_hat = if self.steps_done == 0 { Register::Sample } else { Register::X0Hat };
-        for (lens, source) in [(Lens::Sample, Register::Sample), (Lens::X0Hat, x0_hat)] {
+        // Before the first step there are no estimates yet: the sample stands in for them.
+        let at_start = self.steps_done == 0;
+        let estimate = |register| if at_start { Register::Sample } else { register };
+        let sources = [
+            (Lens::Sample, Register::Sample),
+            (Lens::X0Hat, estimate(Register::X0Hat)),
+            (Lens::EpsHat, estimate(Register::EpsHat)),
+        ];
+        for (lens, source) in sources {
             let to = (place * LENSES + lens as usize) * register;
             machine.copy(
                 (self.resources.wiring.registers, source as usize * register),
@@ -338,12 +380,18 @@ fn calls_before(rows: &[Row]) -> Vec<usize> {
     rows.iter().scan(0, count).collect()
 }
 
-fn plan(model: &Model, recipe: &Recipe) -> Result<Plan, SessionError> {
+fn plan(model: &Model, recipe: &Recipe, start: Option<&Start>) -> Result<Plan, SessionError> {
     let sampler = match &recipe.sampler {
         Some(name) => SamplerEntry::by_name(name)?,
         None => SamplerEntry::of_config(&model.scheduler)?,
     };
-    Ok(sampler.plan(&model.scheduler, recipe.steps, &recipe.options)?)
+    let whole = sampler.plan(&model.scheduler, recipe.steps, &recipe.options)?;
+    match start.map_or(0, |start| whole.step_of(start.sigma)) {
+        0 => Ok(whole),
+        begin => {
+            Ok(sampler.plan(&model.scheduler, recipe.steps, &SamplerOptions { begin, ..recipe.options })?)
+        }
+    }
 }
 
 /// The network's output must be the sample's channels, or twice as many.

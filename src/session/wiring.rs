@@ -56,9 +56,16 @@ impl Wiring {
             let params: Vec<_> = rows.iter().map(|row| langevin_params(row, shape)).collect();
             dispatches.push(langevin_ratio::dispatch(&params, [registers, noise, ratios]));
         }
-        let params: Vec<_> = rows.iter().map(|row| reverse_step::Params::of(row, shape)).collect();
-        dispatches.push(reverse_step::dispatch(&params, [registers, output, noise, ranges, ratios]));
+        dispatches.push(self.combine(rows));
         dispatches
+    }
+
+    /// The rows' combinations, and what makes x̂0 and ε̂ of the network's output.
+    pub fn combine(&self, rows: &[Row]) -> Dispatch {
+        let Self { shape, registers, noise, ranges, ratios, .. } = *self;
+        let output = self.guided.unwrap_or(self.output);
+        let params: Vec<_> = rows.iter().map(|row| reverse_step::Params::of(row, shape)).collect();
+        reverse_step::dispatch(&params, [registers, output, noise, ranges, ratios])
     }
 }
 

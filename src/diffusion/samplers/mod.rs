@@ -213,6 +213,13 @@ impl Plan {
         self.rows.iter().filter_map(|row| row.call.as_ref())
     }
 
+    /// The step to begin at with a sample of noise level `sigma`: the last one that is as noisy, or
+    /// the first one, up to which noise has to be added.
+    pub fn step_of(&self, sigma: f64) -> usize {
+        let as_noisy = |step: &StepFacts| step.sigma >= sigma * (1.0 - LEVEL_TOLERANCE);
+        self.steps.iter().rposition(as_noisy).unwrap_or(0)
+    }
+
     /// What a picture of the sample after `steps_done` steps is divided by, so that samples that
     /// grow with their noise level are seen as those of unit variance are.
     pub fn deviation(&self, steps_done: usize) -> f32 {
@@ -316,6 +323,9 @@ impl SamplerEntry {
         }
     }
 }
+
+/// Noise levels that differ by less are one: what float32 makes of it.
+const LEVEL_TOLERANCE: f64 = 1e-4;
 
 /// Slices of noise in the order of drawing, as many for each step as the busiest step has; those of
 /// the steps before `begin` are nobody's.
