@@ -1,6 +1,6 @@
 //! Getting a device, and hearing of its errors.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 
@@ -14,8 +14,16 @@ pub struct Gpu {
     pub adapter: wgpu::Adapter,
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
-    /// The first error that the device reported outside any call.
-    trouble: Arc<Mutex<Option<MachineError>>>,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+/// What the device reported outside any call.
+#[derive(Debug, Default)]
+struct Trouble {
+    first: Option<MachineError>,
+    /// Dropped, and so heard, when the device is gone.
+    listeners: Vec<oneshot::Sender<()>>,
+    gone: bool,
 }
 
 impl Gpu {
@@ -36,14 +44,17 @@ impl Gpu {
             .await
             .map_err(|e| MachineError::NoDevice { reason: e.to_string() })?;
 
-        let trouble = Arc::new(Mutex::new(None));
+        let trouble = Arc::new(Mutex::new(Trouble::default()));
         let heard = Arc::clone(&trouble);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            note(&heard, MachineError::Failed { reason: error.to_string() });
+            lock(&heard).note(MachineError::Failed { reason: error.to_string() });
         }));
         let heard = Arc::clone(&trouble);
         device.set_device_lost_callback(move |reason, message| {
-            note(&heard, MachineError::Lost { reason: format!("{reason:?}: {message}") });
+            let mut trouble = lock(&heard);
+            trouble.note(MachineError::Lost { reason: format!("{reason:?}: {message}") });
+            trouble.gone = true;
+            trouble.listeners.clear();
         });
         Ok(Self { instance, adapter, device, queue, trouble })
     }
@@ -62,7 +73,8 @@ impl Gpu {
         let mapped = mapped.await;
         self.health()?;
         if !matches!(mapped, Ok(Ok(()))) {
-            return Err(failed(&"a result could not be read back"));
+            // A device may refuse this before it says that it is gone.
+            return Err(MachineError::Lost { reason: "a result could not be read back".into() });
         }
         let bytes = staging.get_mapped_range(..).map_err(|e| failed(&e))?.to_vec();
         staging.unmap();
@@ -71,8 +83,21 @@ impl Gpu {
 
     /// The first error that was reported, if any.
     pub fn health(&self) -> Result<(), MachineError> {
-        let trouble = self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        trouble.clone().map_or(Ok(()), Err)
+        lock(&self.trouble).first.clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits until the device is gone.
+    pub async fn lost(&self) {
+        let (listener, gone) = oneshot::channel();
+        {
+            let mut trouble = lock(&self.trouble);
+            if trouble.gone {
+                return;
+            }
+            trouble.listeners.push(listener);
+        }
+        // Nothing is ever sent: the end of the channel is the answer.
+        let _ = gone.await;
     }
 }
 
@@ -87,7 +112,12 @@ fn instance_descriptor() -> wgpu::InstanceDescriptor {
     wgpu::InstanceDescriptor::new_without_display_handle()
 }
 
-fn note(trouble: &Mutex<Option<MachineError>>, error: MachineError) {
-    let mut first = trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    first.get_or_insert(error);
+impl Trouble {
+    fn note(&mut self, error: MachineError) {
+        self.first.get_or_insert(error);
+    }
+}
+
+fn lock(trouble: &Mutex<Trouble>) -> MutexGuard<'_, Trouble> {
+    trouble.lock().unwrap_or_else(PoisonError::into_inner)
 }

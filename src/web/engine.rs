@@ -95,6 +95,12 @@ impl Engine {
         })
     }
 
+    /// Waits until the device is gone; a new engine can then take over the canvases.
+    pub async fn lost(&self) {
+        let gpu = self.state.borrow().machine.gpu.clone();
+        gpu.lost().await;
+    }
+
     /// Loads a model from its files, by their paths in the model's folder.
     pub async fn load(&self, files: js_sys::Map) -> Result<JsValue, JsValue> {
         let mut folder: BTreeMap<String, Vec<u8>> = BTreeMap::new();

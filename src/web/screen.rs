@@ -115,11 +115,12 @@ impl Copy {
         let context = canvas.get_context("2d")?;
         let context = context.ok_or_else(|| error::error("NoCanvas", "this canvas has no 2-D context"))?;
         Ok(Self {
+            // A canvas that showed another device's pictures keeps the last one meanwhile.
+            size: (canvas.width(), canvas.height()),
             canvas,
             context: context.unchecked_into(),
             painter: Rc::new(Painter::new(gpu, Offscreen::FORMAT)),
             offscreen: None,
-            size: (0, 0),
             busy: false,
             next: None,
         })

@@ -5,6 +5,7 @@ import './reverse.mjs';
 import './samplers.mjs';
 import './forward.mjs';
 import './states.mjs';
+import './device-loss.mjs';
 import { closeFixtures } from './models.mjs';
 
 const server = await serveDist();

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from './harness.mjs';
-import { assertDigit, assertFitsPhone, greyOf, largestDifference, PHONE, visit } from './visit.mjs';
+import {
+  assertDigit,
+  assertFitsPhone,
+  greyOf,
+  inWorker,
+  largestDifference,
+  PHONE,
+  visit,
+} from './visit.mjs';
 
 const WEIGHTS = '**/*.safetensors*';
 const QUICK = '#reverse?steps=5&batch=1&class=2&guidance=1';
@@ -17,13 +25,6 @@ async function showsFailure(visitor, title, message) {
   assert.ok((await visitor.page.getByRole('alert').getByRole('listitem').count()) > 0);
   await visitor.button('Load the page again').waitFor();
 }
-
-/** Runs a line in the worker before its script. */
-const inWorker = (line) => (page) =>
-  page.route('**/worker-*.js', async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `${line};${await response.text()}` });
-  });
 
 const noGpuInWorker = inWorker('delete WorkerNavigator.prototype.gpu');
 

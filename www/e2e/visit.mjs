@@ -35,6 +35,13 @@ export async function visit(url, body, { before, failing = false, ...options } =
   }
 }
 
+/** Runs a line in the worker before its script. */
+export const inWorker = (line) => (page) =>
+  page.route('**/worker-*.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${line};${await response.text()}` });
+  });
+
 /** What a visitor does and sees, by role and name. */
 export class Visit {
   constructor(page) {

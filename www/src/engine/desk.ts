@@ -3,12 +3,14 @@ import models from 'virtual:models';
 import type { ModelFile } from './files';
 import { Player } from './player';
 import {
+  isLoss,
   problemOf,
   type FromWorker,
   type Question,
   type ThreadName,
   type ToWorker,
 } from './protocol';
+import { Recovery } from './recovery';
 import type { Surface } from './types';
 import { fetchGolden, fetchModel, purgeCache } from './weights';
 
@@ -26,43 +28,62 @@ export interface WireEnd {
   postMessage(message: FromWorker): void;
 }
 
-/** The model that the engine holds. */
+/** The model that the engine holds; its bytes are for an engine that takes this one's place. */
 interface Loaded {
+  weights: Map<string, Uint8Array>;
   files: ModelFile[];
   folder: URL;
 }
 
 let end: WireEnd;
 let thread: ThreadName;
-let desk: Promise<Desk> | undefined;
+/** The latest one, where a device was lost. */
+let desk: Promise<Desk>;
 let base: string;
 let loaded: (Desk & Loaded) | undefined;
 /** Counts the models that were asked for: only the latest one is opened. */
 let wishes = 0;
+const recovery = new Recovery(
+  () => rebuild(),
+  (problem) => {
+    post({ type: 'failed', problem });
+  },
+);
+let surfaces: Boot['surfaces'];
 
 function post(message: FromWorker): void {
   end.postMessage(message);
 }
 
 function fail(thrown: unknown): void {
-  post({ type: 'failed', problem: problemOf(thrown) });
+  const problem = problemOf(thrown);
+  if (isLoss(thrown)) recovery.expect(problem);
+  else post({ type: 'failed', problem });
 }
 
 /** A run that finds no step short enough ends alone: another recipe may do. */
 function failRun(thrown: unknown): void {
   const problem = problemOf(thrown);
   if (problem.name === 'RecipeInvalid') post({ type: 'refused', wish: 'run', problem });
-  else post({ type: 'failed', problem });
+  else fail(thrown);
 }
 
-async function createDesk(surfaces: Boot['surfaces']): Promise<Desk> {
-  await init();
-  post({ type: 'samplers', samplers: samplers() });
+async function createEngine(): Promise<Engine> {
   const engine = await Engine.create();
   post({ type: 'device', device: engine.device(), thread });
   for (const [surface, canvas] of Object.entries(surfaces)) {
     engine.attach(surface as Surface, canvas);
   }
+  void engine.lost().then(() => {
+    recovery.begin();
+  });
+  return engine;
+}
+
+async function createDesk(): Promise<Desk> {
+  await init();
+  post({ type: 'samplers', samplers: samplers() });
+  const engine = await createEngine();
   const player = new Player(
     engine,
     (position) => {
@@ -73,8 +94,24 @@ async function createDesk(surfaces: Boot['surfaces']): Promise<Desk> {
   return { engine, player };
 }
 
+/** Another engine takes the place of one whose device is gone, with the same model and run. */
+async function rebuild(): Promise<void> {
+  const before = desk;
+  desk = (async () => {
+    const [engine, { player }] = await Promise.all([createEngine(), before]);
+    if (loaded) {
+      await engine.load(loaded.weights);
+      loaded.engine = engine;
+    }
+    player.resume(engine);
+    return { engine, player };
+  })();
+  await desk;
+  post({ type: 'recovered' });
+}
+
 /** Fetches a model and puts it in the place of the one that is there. */
-async function open(name: string, desk: Promise<Desk>): Promise<void> {
+async function open(name: string): Promise<void> {
   const wish = ++wishes;
   const current = () => wish === wishes;
   loaded?.player.clear();
@@ -99,14 +136,14 @@ async function open(name: string, desk: Promise<Desk>): Promise<void> {
   const { engine, player } = await desk;
   if (!current()) return;
   const model = await engine.load(weights);
-  loaded = { engine, player, files, folder };
+  loaded = { engine, player, weights, files, folder };
   post({ type: 'ready', name, model, alphas_cumprod: engine.schedule().alphas_cumprod });
 }
 
 async function boot(message: Boot): Promise<void> {
-  base = message.base;
-  desk = createDesk(message.surfaces);
-  await Promise.all([desk, open(message.model, desk)]);
+  ({ base, surfaces } = message);
+  desk = createDesk();
+  await Promise.all([desk, open(message.model)]);
   const files = Object.values(models).flatMap((model) => model.files);
   void purgeCache(files).catch(() => undefined);
 }
@@ -127,9 +164,19 @@ function attempt(wish: 'run' | 'forward', work: () => void): void {
   try {
     work();
   } catch (thrown) {
-    const problem = problemOf(thrown);
-    if (problem.name === 'DeviceLost') fail(thrown);
-    else post({ type: 'refused', wish, problem });
+    if (isLoss(thrown)) throw thrown;
+    post({ type: 'refused', wish, problem: problemOf(thrown) });
+  }
+}
+
+/** What a lost device could not do is done when another one is there. */
+function perform(message: AboutRun): void {
+  if (!loaded) return;
+  try {
+    handle(message, loaded);
+  } catch (thrown) {
+    if (!isLoss(thrown)) fail(thrown);
+    else recovery.expect(problemOf(thrown), () => perform(message));
   }
 }
 
@@ -185,13 +232,9 @@ function receive({ data }: MessageEvent<ToWorker>): void {
   if (data.type === 'boot') {
     boot(data).catch(fail);
   } else if (data.type === 'model') {
-    if (desk) open(data.model, desk).catch(fail);
-  } else if (loaded) {
-    try {
-      handle(data, loaded);
-    } catch (thrown) {
-      fail(thrown);
-    }
+    open(data.model).catch(fail);
+  } else {
+    recovery.when(() => perform(data));
   }
 }
 

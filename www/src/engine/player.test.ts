@@ -271,3 +271,52 @@ describe('the player', () => {
     });
   });
 });
+
+describe('after a loss', () => {
+  const lose = () => {
+    const lost = new Error('the device is gone');
+    lost.name = 'DeviceLost';
+    engine.step = () => {
+      throw lost;
+    };
+    vi.advanceTimersByTime(1000);
+    const other = new FakeEngine();
+    player.resume(other);
+    return other;
+  };
+
+  it('computes again what was there, then goes on playing', () => {
+    start('play');
+    vi.advanceTimersByTime(400);
+    const { frame, computed } = last() ?? {};
+    expect(frame).toBeGreaterThan(1);
+    const other = lose();
+    player.show(3, 1);
+    expect(last()).toMatchObject({ frame: 1, computed, motion: 'rest' });
+    player.move(4, 'play');
+    vi.advanceTimersByTime(5000);
+    expect(other.shown).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].slice(other.shown[0]));
+    expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+  });
+
+  it('plays on from the frame that was shown', () => {
+    start('play');
+    vi.advanceTimersByTime(400);
+    const { frame = 0 } = last() ?? {};
+    const other = lose();
+    vi.advanceTimersByTime(5000);
+    expect(other.shown[0]).toBe(frame);
+    expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
+  });
+
+  it('rests on the frame that it rested on', () => {
+    start('finish');
+    vi.advanceTimersByTime(2000);
+    player.show(1, 4);
+    const other = lose();
+    vi.advanceTimersByTime(2000);
+    expect(other.shown).toEqual([4]);
+    expect(other.computed).toBe(10);
+    expect(last()).toMatchObject({ frame: 4, computed: 10, motion: 'rest' });
+  });
+});

@@ -1,4 +1,4 @@
-import type { Motion, Position } from './protocol';
+import { isLoss, type Motion, type Position } from './protocol';
 import type { Engine, Recipe, RunFacts } from './types';
 
 /** Work that may wait in the GPU's queue: enough to keep it busy, little enough to stop at once. */
@@ -25,7 +25,7 @@ type PlayerEngine = Pick<
 
 /** Moves through a run: computes the frames that are missing and shows the one it stands on. */
 export class Player {
-  readonly #engine: PlayerEngine;
+  #engine: PlayerEngine;
   readonly #report: (position: Position) => void;
   readonly #fail: (thrown: unknown) => void;
   #generation = 0;
@@ -36,6 +36,9 @@ export class Player {
   #steps = 0;
   #frame = 0;
   #computed = 0;
+  /** What makes the run again, and the steps of it that went with a device. */
+  #recipe: Recipe | null = null;
+  #owed = 0;
   #motion: Motion = 'rest';
   #stopAt: number | null = null;
   #visible = true;
@@ -57,15 +60,28 @@ export class Player {
   start(generation: number, recipe: Recipe, motion: Motion, stopAt: number | null): RunFacts {
     this.#generation = generation;
     this.#forgetWait();
-    this.#steps = this.#frame = this.#computed = 0;
-    this.#motion = 'rest';
+    this.#reset();
     const facts = this.#engine.start(recipe);
+    this.#recipe = recipe;
     this.#steps = recipe.steps;
     this.#stopAt = stopAt;
     this.#motion = motion;
     this.#present(0);
     this.#wake();
     return facts;
+  }
+
+  /** Goes on with an engine whose device is in the place of one that was lost. */
+  resume(engine: PlayerEngine): void {
+    this.#engine = engine;
+    this.#forgetWait();
+    if (!this.#recipe) return;
+    engine.start(this.#recipe);
+    this.#owed = this.#known;
+    this.#computed = 0;
+    this.#due = 0;
+    this.#present(this.#frame);
+    this.#wake();
   }
 
   move(turn: number, motion: Motion): void {
@@ -78,7 +94,7 @@ export class Player {
 
   /** One frame forward, computing it if need be, then rest. */
   step(turn: number): void {
-    if (this.#frame < this.#computed) {
+    if (this.#frame < this.#known) {
       this.show(turn, this.#frame + 1);
     } else {
       this.move(turn, 'play');
@@ -92,7 +108,7 @@ export class Player {
     this.#motion = 'rest';
     // There is nothing to show where the engine refused the run.
     if (this.#steps === 0) return;
-    this.#present(Math.min(Math.max(frame, 0), this.#computed));
+    this.#present(Math.min(Math.max(frame, 0), this.#known));
     this.#settle();
   }
 
@@ -100,7 +116,12 @@ export class Player {
   clear(): void {
     clearTimeout(this.#timer);
     this.#forgetWait();
-    this.#steps = this.#frame = this.#computed = 0;
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#recipe = null;
+    this.#steps = this.#frame = this.#computed = this.#owed = 0;
     this.#motion = 'rest';
   }
 
@@ -119,7 +140,7 @@ export class Player {
       generation: this.#generation,
       turn: this.#turn,
       frame: this.#frame,
-      computed: this.#computed,
+      computed: this.#known,
       network_calls: this.#engine.network_calls(),
       motion: this.#motion,
       ms_per_step: this.#engine.ms_per_step(),
@@ -128,10 +149,11 @@ export class Player {
 
   #wake(after = 0): void {
     clearTimeout(this.#timer);
-    if (this.#motion === 'rest' || !this.#visible) return;
+    const idle = this.#motion === 'rest' && !this.#behind;
+    if (idle || !this.#visible) return;
     this.#timer = setTimeout(() => {
       try {
-        this.#wake(this.#motion === 'finish' ? this.#finishTick() : this.#playTick());
+        this.#wake(this.#tick());
       } catch (thrown) {
         this.#stop(thrown);
       }
@@ -140,7 +162,8 @@ export class Player {
 
   #stop(thrown: unknown): void {
     clearTimeout(this.#timer);
-    this.#motion = 'rest';
+    // After a loss it goes on as it was.
+    if (!isLoss(thrown)) this.#motion = 'rest';
     this.#fail(thrown);
   }
 
@@ -153,9 +176,24 @@ export class Player {
     return this.#waiting || this.#engine.in_flight_ms() > IN_FLIGHT_MS;
   }
 
+  /** Steps that the page knows to be computed, though some may have to be so again. */
+  get #known(): number {
+    return Math.max(this.#computed, this.#owed);
+  }
+
+  get #behind(): boolean {
+    return this.#computed < this.#owed;
+  }
+
   #compute(): void {
-    this.#computed = this.#engine.step();
+    this.#reach(this.#engine.step());
     if (this.#engine.is_pending()) void this.#settleStep();
+  }
+
+  #reach(computed: number): void {
+    const awaited = this.#computed < this.#frame && computed >= this.#frame;
+    this.#computed = computed;
+    if (awaited) this.#present(this.#frame);
   }
 
   #forgetWait(): void {
@@ -171,7 +209,7 @@ export class Player {
       const computed = await this.#engine.settle();
       if (wait !== this.#wait) return;
       this.#waiting = false;
-      this.#computed = computed;
+      this.#reach(computed);
       this.#settle();
     } catch (thrown) {
       if (wait !== this.#wait) return;
@@ -182,12 +220,25 @@ export class Player {
 
   #present(frame: number): void {
     this.#frame = frame;
+    // What a device took with it is shown when it has been computed again.
+    if (frame > this.#computed) return;
     this.#engine.show(frame);
     const share = this.#engine.ms_per_step() * PICTURE_SHARE;
     this.#out = performance.now() + Math.min(share || PICTURE_MS, PICTURE_MS);
   }
 
   /** Returns the milliseconds after which to look again. */
+  #tick(): number {
+    if (this.#behind) return this.#catchUpTick();
+    return this.#motion === 'finish' ? this.#finishTick() : this.#playTick();
+  }
+
+  #catchUpTick(): number {
+    if (this.#busy) return POLL_MS;
+    this.#compute();
+    return 0;
+  }
+
   #playTick(): number {
     const now = performance.now();
     if (this.#busy) return POLL_MS;

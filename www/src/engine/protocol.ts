@@ -80,6 +80,8 @@ export type News =
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
   | { type: 'forward'; facts: ForwardFacts }
+  /** The device was lost, and another one is in its place: the run goes on where it was. */
+  | { type: 'recovered' }
   /** A wish that could not be met: the engine goes on. */
   | { type: 'refused'; wish: 'model' | 'run' | 'forward'; problem: Problem }
   /** The engine cannot go on. */
@@ -101,3 +103,6 @@ export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Error) return { name: thrown.name, message: thrown.message };
   return { name: 'Error', message: String(thrown) };
 }
+
+/** The device is gone, or refuses its work just before it says so. */
+export const isLoss = (thrown: unknown) => problemOf(thrown).name === 'DeviceLost';

@@ -151,6 +151,8 @@ export type ForwardImage =
 
 export interface Engine {
   device(): DeviceFacts;
+  /** Waits until the device is gone; a new engine can then take over the canvases. */
+  lost(): Promise<void>;
   /** Replaces the model, and ends its run. */
   load(files: Map<string, Uint8Array>): Promise<ModelFacts>;
   attach(surface: Surface, canvas: OffscreenCanvas): void;

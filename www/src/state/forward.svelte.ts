@@ -65,6 +65,16 @@ export class Forward {
     if (this.#studio.run === run) this.samples = samples;
   }
 
+  /** Tells a new engine, which has nothing of the old one, what it was. */
+  resend(): void {
+    const { client } = this.#studio;
+    const image = this.image;
+    if (!client || !image) return;
+    this.#sentImage = image;
+    client.post({ type: 'forward_image', source: { kind: 'pixels', values: Array.from(image) } });
+    this.show();
+  }
+
   /** Tells the engine what to show; call it when the image, t or the noise changes. */
   show(): void {
     const { client } = this.#studio;

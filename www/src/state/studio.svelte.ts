@@ -320,6 +320,12 @@ export class Studio {
       case 'forward':
         this.forward.facts = message.facts;
         break;
+      case 'recovered':
+        this.#note(
+          'The graphics device was lost. Another one computes the run again, to where it was.',
+        );
+        this.forward.resend();
+        break;
       case 'refused':
         this.#note(message.problem.message);
         if (message.wish === 'run') this.motion = 'rest';
