@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { CSP, contentSecurityPolicy } from './build/csp.ts';
 import { models } from './build/models.ts';
+import { offline } from './build/offline.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -17,7 +18,12 @@ const modelFolders = () => models(here('./models'), otherModels);
 export default defineConfig({
   // Relative addresses: the built page works from any sub-path of any static host.
   base: './',
-  plugins: [svelte(), modelFolders(), contentSecurityPolicy()],
+  plugins: [
+    svelte(),
+    modelFolders(),
+    contentSecurityPolicy(),
+    offline(here('./src/offline/service-worker.ts')),
+  ],
   resolve: {
     alias: { '@engine': here('./pkg/reverie.js') },
   },

@@ -4,8 +4,8 @@ import { basename, join, relative, sep } from 'node:path';
 import type { Plugin } from 'vite';
 
 const MANIFEST = 'virtual:models';
-/** For people who look into the folder; the page has no use for it. */
-const CARD = 'README.md';
+/** What the page fetches; pictures and tables beside it are for people who look into the folder. */
+const USED = /^(?!evaluation\.json$).*\.(json|safetensors)$/;
 
 interface ModelFile {
   path: string;
@@ -46,7 +46,7 @@ function manifest(folders: Map<string, string>): Record<string, Model> {
   const model = (folder: string): Model => ({
     description: describe(folder),
     files: filesBelow(folder)
-      .filter((path) => path !== CARD)
+      .filter((path) => USED.test(path))
       .map((path) => {
         const data = readFileSync(join(folder, path));
         const sha256 = createHash('sha256').update(data).digest('hex');

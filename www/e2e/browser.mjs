@@ -48,6 +48,16 @@ export async function serveDist(outDir = join(ROOT, 'dist')) {
   return { url: `http://localhost:${port}/`, close: () => server.close() };
 }
 
+/** Serves a copy of the built page, to be changed or taken away, from a path below a host's root. */
+export async function serveCopy(path = 'some/path/') {
+  const root = mkdtempSync(join(tmpdir(), 'reverie-copy-'));
+  const folder = join(root, path);
+  cpSync(join(ROOT, 'dist'), folder, { recursive: true });
+  const server = await serveDist(root);
+  const remove = () => rmSync(root, { recursive: true });
+  return { url: server.url + path, folder, close: server.close, remove };
+}
+
 /** Builds and serves a page that has models of the tests' fixtures besides the shipped ones. */
 export async function serveWithFixtures(...names) {
   const folder = mkdtempSync(join(tmpdir(), 'reverie-page-'));

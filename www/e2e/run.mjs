@@ -6,6 +6,7 @@ import './samplers.mjs';
 import './forward.mjs';
 import './states.mjs';
 import './device-loss.mjs';
+import './offline.mjs';
 import { closeFixtures } from './models.mjs';
 
 const server = await serveDist();

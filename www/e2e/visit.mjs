@@ -11,7 +11,14 @@ const browser = openBrowser();
  * console is clean and that nothing was asked of any other host.
  */
 export async function visit(url, body, { before, failing = false, ...options } = {}) {
-  const context = await (await browser).newContext({ viewport: VIEWPORT, ...options });
+  const context = await (
+    await browser
+  ).newContext({
+    viewport: VIEWPORT,
+    // Tests that change what is fetched would ask in vain what a service worker has kept.
+    serviceWorkers: 'block',
+    ...options,
+  });
   try {
     const page = await context.newPage();
     page.setDefaultTimeout(30_000);

@@ -42,7 +42,10 @@ async function fromNetwork(file: ModelFile, folder: URL, onBytes: (count: number
   try {
     response = await fetch(address);
   } catch {
-    throw new WeightsError('WeightsUnreachable', `${file.path} could not be fetched.`);
+    throw new WeightsError(
+      'WeightsUnreachable',
+      `This model is not kept on this device, and the network is out of reach: ${file.path} could not be fetched.`,
+    );
   }
   if (!response.ok || !response.body) {
     const status = `${response.status} ${response.statusText}`.trim();

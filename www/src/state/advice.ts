@@ -89,10 +89,17 @@ export function adviceFor(problem: Problem, browser: Browser): Advice {
         ],
       };
     case 'WeightsMissing':
-    case 'WeightsUnreachable':
       return {
         title: 'The model could not be fetched',
         todo: ['Check the connection, then load the page again.'],
+      };
+    case 'WeightsUnreachable':
+      return {
+        title: 'The model could not be fetched',
+        todo: [
+          'Check the connection, then load the page again.',
+          'Models that this browser has opened before work without a network.',
+        ],
       };
     case 'WeightsTruncated':
     case 'WeightsCorrupt':
