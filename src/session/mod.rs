@@ -4,6 +4,7 @@
 
 mod adaptive;
 pub mod error;
+pub mod microscope;
 pub mod model;
 pub mod pace;
 pub mod recipe;
@@ -14,6 +15,7 @@ pub mod tree;
 mod wiring;
 
 pub use error::SessionError;
+pub use microscope::Microscope;
 pub use model::Model;
 pub use recipe::{Condition, NoiseSource, Recipe, Wish};
 pub use run::{Lens, Run};

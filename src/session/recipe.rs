@@ -102,14 +102,20 @@ impl Condition {
 impl Recipe {
     /// Labels of the network's batch: N samples, or 2N with guidance.
     pub(super) fn labels(&self, model: &Model) -> Result<Labels, SessionError> {
+        Labels::of(model, &self.condition, self.batch, self.options.guidance_scale)
+    }
+}
+
+impl Labels {
+    /// Of a batch of samples, and the scale of their guidance.
+    pub fn of(model: &Model, condition: &Condition, batch: usize, scale: f32) -> Result<Self, SessionError> {
         let refuse = |message: String| Err(SessionError::Recipe(message));
-        let (batch, scale) = (self.batch, self.options.guidance_scale);
         if !scale.is_finite() {
             return refuse(format!("guidance_scale is {scale}; give a number such as 2"));
         }
-        let wishes = self.condition.wishes(model)?;
+        let wishes = condition.wishes(model)?;
         let things = match (&model.unet.config.class_embedding, &model.attributes) {
-            (None, _) => return Ok(Labels { all: None, guided: false }),
+            (None, _) => return Ok(Self { all: None, guided: false }),
             (Some(_), Some(attributes)) => attributes.list().len(),
             (Some(_), None) => 1,
         };
@@ -130,7 +136,7 @@ impl Recipe {
             Some(wishes) if scale != 0.0 && wishes != free => ([wishes, free].concat(), true),
             _ => (free, false),
         };
-        Ok(Labels { all: Some(class_labels(model, &wishes)?), guided })
+        Ok(Self { all: Some(class_labels(model, &wishes)?), guided })
     }
 }
 

@@ -282,6 +282,20 @@ impl SamplerEntry {
         }
     }
 
+    /// The network call that it makes on x_t of a timestep, of unit variance.
+    pub fn call(
+        &'static self,
+        config: &SchedulerConfig,
+        timestep: usize,
+        options: &SamplerOptions,
+    ) -> Result<Call, PlanError> {
+        let schedule = config.schedule()?;
+        check_threshold(config.threshold)?;
+        let setting = Setting { sampler: self, config, schedule: &schedule, steps: 1, options };
+        setting.check_network()?;
+        setting.call(timestep)
+    }
+
     fn check(&self, options: &SamplerOptions) -> Result<(), PlanError> {
         let SamplerOptions { eta, guidance_scale, churn, .. } = *options;
         if !(eta >= 0.0 && eta.is_finite()) {
