@@ -11,14 +11,11 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
 use super::adapter::{self, Adapter};
-use super::facts::{
-    DeviceFacts, ForwardFacts, ForwardImage, Recipe, RunFacts, SelfTest, condition, model_facts, step_facts,
-};
+use super::facts::{DeviceFacts, Recipe, RunFacts, SelfTest, condition, model_facts, step_facts};
 use super::forward::Forward;
 use super::golden::Golden;
 use super::screen::Screen;
 use super::{error, probe, samplers};
-use crate::diffusion::schedule::snr;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::case::relative_error;
@@ -207,49 +204,12 @@ impl Engine {
         })
     }
 
-    /// The image that the forward process starts from.
-    pub fn set_forward_image(&self, source: JsValue) -> Result<(), JsValue> {
-        let source: ForwardImage = from_js(source)?;
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
-        match source {
-            ForwardImage::Pixels { values } => {
-                loaded.forward.set_pixels(&mut state.machine, &values).map_err(|e| error::of_session(&e))
-            }
-            ForwardImage::Kept { frame, sample } => {
-                let run = loaded.run.as_ref().ok_or_else(no_run)?;
-                let inside = sample < run.shape.batch as usize;
-                let at = run.frame(frame, Lens::Sample).filter(|_| inside).ok_or_else(no_run)?;
-                let at = (at.0, at.1 + sample * loaded.forward.words());
-                let divisor = run.deviation(frame);
-                loaded.forward.set_kept(&mut state.machine, at, divisor);
-                Ok(())
-            }
-        }
-    }
-
-    /// Draws x_t of that image, with the noise of a seed.
-    pub fn show_forward(&self, timestep: usize, noise_seed: f64) -> Result<JsValue, JsValue> {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        let forward = &mut state.loaded.as_mut().ok_or_else(no_run)?.forward;
-        let made = forward.make(&mut state.machine, timestep, noise_seed as u64);
-        let (alpha_bar, signal, noise) = made.map_err(|e| error::of_session(&e))?;
-        let x_t = forward.x_t;
-        state.draw(&state.screens.forward, Some((x_t, 0)), 1, 1.0);
-        let snr = snr(alpha_bar) as f32;
-        to_js(&ForwardFacts { alpha_bar, signal, noise, snr, log_snr: snr.ln() })
-    }
-
-    /// ᾱ_t of every training timestep.
+    /// ᾱ_t of every training timestep, and ᾱ/(1 − ᾱ) of the last.
     pub fn schedule(&self) -> Result<JsValue, JsValue> {
-        let state = self.state.borrow();
-        let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
-        let alphas = js_sys::Float32Array::from(loaded.forward.schedule().alphas_cumprod.as_slice());
-        let object = js_sys::Object::new();
-        js_sys::Reflect::set(&object, &"alphas_cumprod".into(), &alphas)?;
-        Ok(object.into())
+        let mut state = self.state.borrow_mut();
+        let schedule = &state.forward()?.0.schedule;
+        let alphas = js_sys::Float32Array::from(schedule.alphas_cumprod.as_slice());
+        object(&[("alphas_cumprod", alphas.into()), ("terminal_snr", schedule.terminal_snr().into())])
     }
 }
 
@@ -264,13 +224,23 @@ impl State {
         Ok((run, &mut self.machine))
     }
 
+    /// The forward process, the model, and what they are on.
+    pub fn forward(&mut self) -> Result<(&mut Forward, &Model, &mut GpuMachine), JsValue> {
+        let loaded = self.loaded.as_mut().ok_or_else(no_run)?;
+        Ok((&mut loaded.forward, &loaded.model, &mut self.machine))
+    }
+
+    pub fn draw_forward(&self, x_t: BufferId) {
+        self.draw(&self.screens.forward, Some((x_t, 0)), 1, 1.0);
+    }
+
     fn unload(&mut self) {
         self.epoch += 1;
         let Some(loaded) = self.loaded.take() else { return };
         if let Some(run) = loaded.run {
             run.release(&mut self.machine, &loaded.model);
         }
-        loaded.forward.release(&mut self.machine);
+        loaded.forward.release(&mut self.machine, &loaded.model);
         loaded.model.release(&mut self.machine);
     }
 
@@ -349,6 +319,15 @@ pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
     value.serialize(&plain).map_err(Into::into)
 }
 
-fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
+/// A plain object of these fields.
+pub fn object(fields: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
+    let object = js_sys::Object::new();
+    for (name, value) in fields {
+        js_sys::Reflect::set(&object, &(*name).into(), value)?;
+    }
+    Ok(object.into())
+}
+
+pub fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
     serde_wasm_bindgen::from_value(value).map_err(|e| error::error("RecipeInvalid", &e.to_string()))
 }

@@ -112,22 +112,6 @@ pub struct SelfTest {
     pub passed: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum ForwardImage {
-    Kept { frame: usize, sample: usize },
-    Pixels { values: Vec<f32> },
-}
-
-#[derive(Serialize)]
-pub struct ForwardFacts {
-    pub alpha_bar: f32,
-    pub signal: f32,
-    pub noise: f32,
-    pub snr: f32,
-    pub log_snr: f32,
-}
-
 pub fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
     let (height, width) = model.size();
     Ok(ModelFacts {

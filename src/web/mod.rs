@@ -7,6 +7,7 @@ mod facts;
 mod forward;
 mod golden;
 mod histogram;
+mod microscope;
 mod probe;
 mod samplers;
 mod screen;

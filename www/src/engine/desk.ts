@@ -137,7 +137,7 @@ async function open(name: string): Promise<void> {
   if (!current()) return;
   const model = await engine.load(weights);
   loaded = { engine, player, weights, files, folder };
-  post({ type: 'ready', name, model, alphas_cumprod: engine.schedule().alphas_cumprod });
+  post({ type: 'ready', name, model, ...engine.schedule() });
 }
 
 async function boot(message: Boot): Promise<void> {
@@ -148,18 +148,30 @@ async function boot(message: Boot): Promise<void> {
   void purgeCache(files).catch(() => undefined);
 }
 
+/** A long way is gone in pieces, and other messages come between them. */
+async function followChain(engine: Engine, timestep: number, noiseSeed: number) {
+  while (!engine.extend_chain(timestep, noiseSeed)) {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return engine.chain();
+}
+
 async function answer({ engine, files, folder }: Desk & Loaded, question: Question) {
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
     case 'histogram':
       return engine.histogram(question.surface, question.frame);
+    case 'chain':
+      return followChain(engine, question.timestep, question.noise_seed);
+    case 'look':
+      return engine.look(question.recipe);
     case 'self_test':
       return engine.self_test(await fetchGolden(files, folder));
   }
 }
 
-/** A wish that the engine refuses by name (a class out of range, an empty drawing) ends nothing. */
+/** A wish that the engine refuses by name (a class out of range) ends nothing. */
 function attempt(wish: 'run' | 'forward', work: () => void): void {
   try {
     work();
@@ -204,7 +216,7 @@ function handle(message: AboutRun, at: Desk & Loaded): void {
       break;
     case 'forward_image':
       attempt('forward', () => {
-        engine.set_forward_image(message.source);
+        engine.set_forward_image(message.values);
       });
       break;
     case 'forward':

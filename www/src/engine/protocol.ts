@@ -1,8 +1,9 @@
 import type {
+  ChainMoment,
   DeviceFacts,
   ForwardFacts,
-  ForwardImage,
   Histogram,
+  Look,
   ModelFacts,
   Recipe,
   RunFacts,
@@ -15,12 +16,16 @@ import type {
 export interface Answers {
   pixels: Float32Array;
   histogram: Histogram;
+  chain: ChainMoment;
+  look: Look;
   self_test: SelfTest;
 }
 
 export type Question =
   | { ask: 'pixels'; surface: Surface; frame: number }
   | { ask: 'histogram'; surface: Surface; frame: number }
+  | { ask: 'chain'; timestep: number; noise_seed: number }
+  | { ask: 'look'; recipe: Recipe }
   | { ask: 'self_test' };
 
 /** `play` goes on from the frame that is shown; `finish` computes the rest, then shows the end. */
@@ -54,7 +59,7 @@ export type ToWorker =
   | { type: 'step'; turn: number }
   | { type: 'show'; turn: number; frame: number }
   | { type: 'visible'; visible: boolean }
-  | { type: 'forward_image'; source: ForwardImage }
+  | { type: 'forward_image'; values: Float32Array }
   | { type: 'forward'; timestep: number; noise_seed: number }
   | { type: 'question'; id: number; question: Question };
 
@@ -76,7 +81,13 @@ export type News =
   | { type: 'download'; download: Download }
   | { type: 'samplers'; samplers: Sampler[] }
   | { type: 'device'; device: DeviceFacts; thread: ThreadName }
-  | { type: 'ready'; name: string; model: ModelFacts; alphas_cumprod: Float32Array }
+  | {
+      type: 'ready';
+      name: string;
+      model: ModelFacts;
+      alphas_cumprod: Float32Array;
+      terminal_snr: number;
+    }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
   | { type: 'forward'; facts: ForwardFacts }

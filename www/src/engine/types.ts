@@ -123,11 +123,13 @@ export interface SelfTest {
   passed: boolean;
 }
 
-/** x_t = signal · x₀ + noise · ε. */
+/** x_t = signal · x₀ + noise · ε, and of the chain x_t = link_signal · x_(t−1) + link_noise · z_t. */
 export interface ForwardFacts {
   alpha_bar: number;
   signal: number;
   noise: number;
+  link_signal: number;
+  link_noise: number;
   snr: number;
   log_snr: number;
 }
@@ -145,9 +147,20 @@ export interface Histogram {
 
 export type Surface = 'x_t' | 'x0_hat' | 'forward';
 
-/** An image for the forward process: pixels are NCHW in [-1, 1], of the model's size. */
-export type ForwardImage =
-  { kind: 'kept'; frame: number; sample: number } | { kind: 'pixels'; values: number[] };
+/** x_t as the chain of single steps makes it: NCHW in the model's range. */
+export interface ChainMoment {
+  values: Float32Array;
+  histogram: Histogram;
+}
+
+/** What the network makes of one x_t. Errors are root mean squares, in the model's range. */
+export interface Look {
+  /** NCHW. */
+  x0_hat: Float32Array;
+  /** Of each pixel, over its channels. */
+  errors: Float32Array;
+  rms: number;
+}
 
 export interface Engine {
   device(): DeviceFacts;
@@ -176,7 +189,14 @@ export interface Engine {
   /** Of a kept picture, all its samples together. */
   histogram(surface: Surface, frame: number): Promise<Histogram>;
   self_test(golden: Uint8Array): Promise<SelfTest>;
-  set_forward_image(source: ForwardImage): void;
+  /** One image, NCHW in the model's range. */
+  set_forward_image(values: Float32Array): void;
   show_forward(timestep: number, noise_seed: number): ForwardFacts;
-  schedule(): { alphas_cumprod: Float32Array };
+  /** Works for a few milliseconds; returns whether the chain has reached the timestep. */
+  extend_chain(timestep: number, noise_seed: number): boolean;
+  chain(): ChainMoment;
+  /** One call of the network on the x_t that is shown, with the recipe's condition and guidance. */
+  look(recipe: Recipe): Promise<Look>;
+  /** The signal-to-noise ratio of the last timestep is the terminal one. */
+  schedule(): { alphas_cumprod: Float32Array; terminal_snr: number };
 }

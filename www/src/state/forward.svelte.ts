@@ -67,29 +67,19 @@ export class Forward {
 
   /** Tells a new engine, which has nothing of the old one, what it was. */
   resend(): void {
-    const { client } = this.#studio;
-    const image = this.image;
-    if (!client || !image) return;
-    this.#sentImage = image;
-    client.post({ type: 'forward_image', source: { kind: 'pixels', values: Array.from(image) } });
+    this.#sentImage = null;
     this.show();
   }
 
   /** Tells the engine what to show; call it when the image, t or the noise changes. */
   show(): void {
     const { client } = this.#studio;
-    const { source, sample, timestep, noise_seed, fresh } = this.#choice;
+    const { timestep, noise_seed, fresh } = this.#choice;
     const image = this.image;
     if (!client || !image) return;
     if (image !== this.#sentImage) {
       this.#sentImage = image;
-      client.post({
-        type: 'forward_image',
-        source:
-          source === 'sample'
-            ? { kind: 'kept', frame: this.#studio.steps, sample }
-            : { kind: 'pixels', values: Array.from(image) },
-      });
+      client.post({ type: 'forward_image', values: image });
     }
     const seed = fresh ? (noise_seed + timestep) % (LARGEST_SEED + 1) : noise_seed;
     client.post({ type: 'forward', timestep, noise_seed: seed });
