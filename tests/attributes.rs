@@ -119,6 +119,7 @@ fn descriptions_that_cannot_be_used() {
 fn recipe(condition: Condition, guidance_scale: f32) -> Recipe {
     Recipe {
         sampler: None,
+        scheduler: None,
         steps: 3,
         batch: 2,
         first_sample: 0,

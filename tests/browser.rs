@@ -106,6 +106,7 @@ fn digits() -> Folder {
 fn recipe() -> Recipe {
     Recipe {
         sampler: Some("ddim".into()),
+        scheduler: None,
         steps: 20,
         batch: 1,
         first_sample: 0,

@@ -27,6 +27,7 @@ fn gpu() -> GpuMachine {
 fn recipe(sampler: &str, steps: usize, options: SamplerOptions) -> Recipe {
     Recipe {
         sampler: Some(sampler.into()),
+        scheduler: None,
         steps,
         batch: 2,
         first_sample: 0,

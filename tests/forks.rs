@@ -21,6 +21,7 @@ const BATCH: usize = 2;
 fn recipe(sampler: &str) -> Recipe {
     Recipe {
         sampler: Some(sampler.into()),
+        scheduler: None,
         steps: STEPS,
         batch: BATCH,
         first_sample: 0,

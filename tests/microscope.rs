@@ -31,6 +31,7 @@ async fn check_against_a_run(machine: &mut impl Machine) {
         };
         let recipe = Recipe {
             sampler: Some("ddim".into()),
+            scheduler: None,
             steps: 5,
             batch: 1,
             first_sample: 0,

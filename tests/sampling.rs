@@ -54,6 +54,7 @@ struct SamplerRun {
 fn recipe(sampler: &str, steps: usize, batch: usize) -> Recipe {
     Recipe {
         sampler: Some(sampler.into()),
+        scheduler: None,
         steps,
         batch,
         first_sample: 0,

@@ -57,6 +57,7 @@ fn the_shipped_models_draw_what_they_draw_in_diffusers() {
         let model = Model::load(&mut machine, &folder).unwrap();
         let recipe = Recipe {
             sampler: Some("ddim".into()),
+            scheduler: None,
             steps: 20,
             batch: shape[0],
             first_sample: 0,

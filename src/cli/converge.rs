@@ -101,7 +101,7 @@ impl Task for Converge<'_> {
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left") {
             bar.set_style(style);
         }
-        let mut lab = Lab { machine, base: model.scheduler.clone(), model, args };
+        let mut lab = Lab { machine, model, args };
         bar.set_message("the reference");
         let reference = lab.sample("heun", args.reference_steps, None).await?.0;
         let of_flow = match samplers.iter().any(|sampler| sampler.score_based) {
@@ -152,8 +152,6 @@ fn samplers(args: &ConvergeArgs) -> Result<Vec<&'static SamplerEntry>, CliError>
 struct Lab<'a, M: Machine> {
     machine: &'a mut M,
     model: Model,
-    /// The model's own scheduler config.
-    base: SchedulerConfig,
     args: &'a ConvergeArgs,
 }
 
@@ -215,7 +213,6 @@ impl<M: Machine> Lab<'_, M> {
         steps: usize,
         tolerance: Option<f32>,
     ) -> Result<(Vec<f32>, usize), CliError> {
-        self.model.scheduler = self.config(sampler);
         let classes = self.model.facts.class_names.as_ref().map_or(0, Vec::len);
         let condition = match classes {
             0 => Condition::Free,
@@ -223,6 +220,7 @@ impl<M: Machine> Lab<'_, M> {
         };
         let recipe = Recipe {
             sampler: Some(sampler.into()),
+            scheduler: Some(self.config(sampler)),
             steps,
             batch: self.args.batch,
             first_sample: 0,
@@ -244,7 +242,8 @@ impl<M: Machine> Lab<'_, M> {
 
     /// The model's schedule, from its last timestep to its first, and no threshold.
     fn config(&self, sampler: &str) -> SchedulerConfig {
-        let base = SchedulerConfig { class_name: None, threshold: Threshold::None, ..self.base.clone() };
+        let base =
+            SchedulerConfig { class_name: None, threshold: Threshold::None, ..self.model.scheduler.clone() };
         if OF_TIMESTEPS.contains(&sampler) {
             return SchedulerConfig { timestep_spacing: Some(TimestepSpacing::Trailing), ..base };
         }

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use reverie::diffusion::samplers::PlanError;
+use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::session::{Model, NoiseSource, Recipe, SessionError};
+use reverie::unet::folder::ModelFolder;
 
 use super::args::SampleArgs;
 use super::error::CliError;
+use super::scheduler;
 use super::tensors::TensorFile;
 use super::wish;
 
@@ -15,7 +18,8 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
     let (height, width) = args.size.unwrap_or_else(|| model.size());
     model.unet.config.check_size(height, width).map_err(|e| CliError::Usage(e.to_string()))?;
     // The library checks this too, but frames are laid out for every step before it does.
-    let most = model.scheduler.num_train_timesteps;
+    let scheduler = scheduler(args)?;
+    let most = scheduler.as_ref().unwrap_or(&model.scheduler).num_train_timesteps;
     if !(1..=most).contains(&args.sampler.steps) {
         return Err(SessionError::from(PlanError::Steps { steps: args.sampler.steps, most }).into());
     }
@@ -26,6 +30,7 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
     };
     Ok(Recipe {
         sampler: args.sampler.name(),
+        scheduler,
         steps: args.sampler.steps,
         batch,
         first_sample: 0,
@@ -35,6 +40,15 @@ pub fn whole(args: &SampleArgs, model: &Model) -> Result<Recipe, CliError> {
         noise,
         keep_bytes: 0,
     })
+}
+
+/// The model's config with what the arguments set, if they set anything.
+fn scheduler(args: &SampleArgs) -> Result<Option<SchedulerConfig>, CliError> {
+    if args.sampler.settings.is_empty() {
+        return Ok(None);
+    }
+    let folder = ModelFolder::open(&args.model).map_err(|e| CliError::model(&args.model, e))?;
+    scheduler::config(folder.scheduler.as_deref(), &args.sampler.settings, &args.model).map(Some)
 }
 
 /// The recipe of `count` samples from the sample `first` on.

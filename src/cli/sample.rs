@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reverie::kernels::present::Grid;
 use reverie::machine::Machine;
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
-use reverie::unet::folder::ModelFolder;
 use serde::Serialize;
 
 use super::args::SampleArgs;
@@ -15,7 +14,7 @@ use super::backend::Task;
 use super::error::CliError;
 use super::output::{self, Format, Named};
 use super::picture::Picture;
-use super::{recipe, scheduler};
+use super::recipe;
 
 /// Samples that run at once: enough to fill a device, few enough to fit default limits.
 const PART: usize = 16;
@@ -72,12 +71,7 @@ impl Task for Sample<'_> {
         if args.trajectory && format != Format::Safetensors {
             return Err(CliError::Usage("--trajectory is written to a .safetensors output only".into()));
         }
-        let mut model = Model::load(machine, &args.model).map_err(|e| CliError::model(&args.model, e))?;
-        if !args.sampler.settings.is_empty() {
-            let folder = ModelFolder::open(&args.model).map_err(|e| CliError::model(&args.model, e))?;
-            let own = folder.scheduler.as_deref();
-            model.scheduler = scheduler::config(own, &args.sampler.settings, &args.model)?;
-        }
+        let model = Model::load(machine, &args.model).map_err(|e| CliError::model(&args.model, e))?;
         let recipe = recipe::whole(args, &model)?;
         let picture = picture(&model, &recipe);
         let mut film = Film::new(moments(format, args), &recipe, &model, picture)?;

@@ -1,5 +1,6 @@
 //! diffusers' `scheduler_config.json`.
 
+mod overrides;
 mod solver;
 
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use super::row::Threshold;
 use super::schedule::{BetaSchedule, Ends, MAX_TRAIN_TIMESTEPS, Schedule, ScheduleError};
 use super::spacing::TimestepSpacing;
 
+pub use overrides::{Overrides, ThresholdRule};
 pub use solver::{AlgorithmType, Preconditioning, SolverConfig, SolverType, TrainedSde};
 
 named_enum! {
@@ -27,8 +29,8 @@ named_enum! {
     }
 }
 
-/// A scheduler's settings. A run overrides one by changing the field; `None` leaves a
-/// setting to the sampler's own default.
+/// A scheduler's settings. A run overrides one by changing the field, or some by
+/// [`SchedulerConfig::with`]; `None` leaves a setting to the sampler's own default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchedulerConfig {
     /// `_class_name`; see [`SamplerEntry::of_config`](super::samplers::SamplerEntry::of_config).

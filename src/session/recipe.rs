@@ -1,7 +1,8 @@
 //! What a visitor asks for: everything that determines a picture besides the model.
 
 use super::{Model, SessionError};
-use crate::diffusion::samplers::SamplerOptions;
+use crate::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
+use crate::diffusion::scheduler_config::SchedulerConfig;
 use crate::unet::config::ClassEmbedding;
 use crate::unet::network::ClassLabels;
 
@@ -10,6 +11,8 @@ use crate::unet::network::ClassLabels;
 pub struct Recipe {
     /// A name of [`crate::diffusion::samplers::SAMPLERS`]; None takes the model's own.
     pub sampler: Option<String>,
+    /// The scheduler's config; None takes the model's own.
+    pub scheduler: Option<SchedulerConfig>,
     pub steps: usize,
     pub batch: usize,
     /// Number of the first sample: a batch may be made in parts.
@@ -100,6 +103,16 @@ impl Condition {
 }
 
 impl Recipe {
+    /// The program of the run from the step `begin` on.
+    pub fn plan(&self, model: &Model, begin: usize) -> Result<Plan, SessionError> {
+        let scheduler = self.scheduler.as_ref().unwrap_or(&model.scheduler);
+        let sampler = match &self.sampler {
+            Some(name) => SamplerEntry::by_name(name)?,
+            None => SamplerEntry::of_config(scheduler)?,
+        };
+        Ok(sampler.plan(scheduler, self.steps, &SamplerOptions { begin, ..self.options })?)
+    }
+
     /// Labels of the network's batch: N samples, or 2N with guidance.
     pub(super) fn labels(&self, model: &Model) -> Result<Labels, SessionError> {
         Labels::of(model, &self.condition, self.batch, self.options.guidance_scale)

@@ -6,7 +6,7 @@ use super::{Model, NoiseSource, Recipe, SessionError, Start};
 use crate::diffusion::adaptive::Verdict;
 use crate::diffusion::noise::{self, Stream};
 use crate::diffusion::row::{Register, Row};
-use crate::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
+use crate::diffusion::samplers::Plan;
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
 use crate::machine::Machine;
@@ -381,16 +381,10 @@ fn calls_before(rows: &[Row]) -> Vec<usize> {
 }
 
 fn plan(model: &Model, recipe: &Recipe, start: Option<&Start>) -> Result<Plan, SessionError> {
-    let sampler = match &recipe.sampler {
-        Some(name) => SamplerEntry::by_name(name)?,
-        None => SamplerEntry::of_config(&model.scheduler)?,
-    };
-    let whole = sampler.plan(&model.scheduler, recipe.steps, &recipe.options)?;
+    let whole = recipe.plan(model, 0)?;
     match start.map_or(0, |start| whole.step_of(start.sigma)) {
         0 => Ok(whole),
-        begin => {
-            Ok(sampler.plan(&model.scheduler, recipe.steps, &SamplerOptions { begin, ..recipe.options })?)
-        }
+        begin => recipe.plan(model, begin),
     }
 }
 

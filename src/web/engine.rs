@@ -15,7 +15,7 @@ use super::facts::{DeviceFacts, Recipe, RunFacts, SelfTest, condition, model_fac
 use super::forward::Forward;
 use super::golden::Golden;
 use super::screen::Screen;
-use super::{error, probe, samplers};
+use super::{error, probe, samplers, scheduler};
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::case::relative_error;
@@ -252,6 +252,9 @@ impl State {
         }
         let recipe = session::Recipe {
             sampler: Some(wish.sampler.clone()),
+            scheduler: Some(
+                scheduler::config(wish, &loaded.model.scheduler).map_err(|e| error::of_session(&e))?,
+            ),
             steps: wish.steps,
             batch: wish.batch,
             first_sample: 0,

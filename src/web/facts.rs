@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scheduler::Own;
 use crate::diffusion::samplers::{SamplerEntry, StepFacts};
 use crate::session::{Condition, Model, SessionError, Wish};
 use crate::unet::attributes::Attribute;
@@ -33,6 +34,7 @@ pub struct ModelFacts {
     pub credits: Option<String>,
     pub artists: Vec<String>,
     pub num_train_timesteps: usize,
+    pub scheduler: Own,
     pub defaults: Defaults,
     pub pad: usize,
 }
@@ -57,6 +59,10 @@ pub struct Recipe {
     pub guidance_interval: Option<(f32, f32)>,
     pub eta: f32,
     pub s_churn: f32,
+    /// These three are diffusers' names; null keeps the model's own.
+    pub timestep_spacing: Option<String>,
+    pub sigmas: Option<String>,
+    pub threshold: Option<String>,
     /// These four are of the score-based samplers; null leaves them to the sampler.
     pub sde: Option<String>,
     pub snr: Option<f32>,
@@ -129,6 +135,7 @@ pub fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
         credits: model.facts.credits.clone(),
         artists: model.facts.artists.clone(),
         num_train_timesteps: model.scheduler.num_train_timesteps,
+        scheduler: Own::of(&model.scheduler),
         defaults: Defaults { sampler: SamplerEntry::of_config(&model.scheduler)?.name, steps: 50 },
         pad: model.facts.content.pad,
     })

@@ -10,6 +10,7 @@ mod histogram;
 mod microscope;
 mod probe;
 mod samplers;
+mod scheduler;
 mod screen;
 mod steps;
 

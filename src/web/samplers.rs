@@ -5,6 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::facts::Recipe;
+use super::scheduler::Takes;
 use crate::diffusion::samplers::{Churn, Plan, SAMPLERS, SamplerEntry, SamplerOptions};
 use crate::diffusion::scheduler_config::SchedulerConfig;
 use crate::diffusion::sde::SdeKind;
@@ -20,6 +21,7 @@ pub struct Sampler {
     /// Whether it adds fresh noise on the way, with η and churn at 0.
     pub stochastic: bool,
     pub defaults: Defaults,
+    pub takes: Takes,
 }
 
 /// The values that a score-based sampler has by itself; None of what it does not take.
@@ -44,7 +46,7 @@ pub fn samplers() -> Result<JsValue, JsValue> {
 
 /// What programs of a few steps show of it.
 fn sampler(entry: &'static SamplerEntry) -> Sampler {
-    let plan = planned(entry, &SamplerOptions::default());
+    let plan = planned(entry, &SchedulerConfig::default(), &SamplerOptions::default());
     Sampler {
         name: entry.name,
         title: entry.title,
@@ -53,11 +55,16 @@ fn sampler(entry: &'static SamplerEntry) -> Sampler {
         takes_churn: entry.takes_churn,
         stochastic: plan.as_ref().is_some_and(|plan| plan.rows.iter().any(|row| row.noise.is_some())),
         defaults: plan.map_or(NO_DEFAULTS, |plan| defaults(entry, &plan)),
+        takes: Takes::of(entry),
     }
 }
 
-fn planned(entry: &'static SamplerEntry, options: &SamplerOptions) -> Option<Plan> {
-    entry.plan(&SchedulerConfig::default(), STEPS, options).ok()
+pub(super) fn planned(
+    entry: &'static SamplerEntry,
+    config: &SchedulerConfig,
+    options: &SamplerOptions,
+) -> Option<Plan> {
+    entry.plan(config, STEPS, options).ok()
 }
 
 /// Read off the program that the sampler writes without options.
@@ -75,7 +82,10 @@ fn defaults(entry: &'static SamplerEntry, plan: &Plan) -> Defaults {
 /// Each Langevin step of a level is one call more.
 fn langevin_steps(entry: &'static SamplerEntry, plan: &Plan) -> Option<usize> {
     let one = SamplerOptions { langevin_steps: Some(1), ..SamplerOptions::default() };
-    let more = plan.calls().count().checked_sub(planned(entry, &one)?.calls().count())?;
+    let more = plan
+        .calls()
+        .count()
+        .checked_sub(planned(entry, &SchedulerConfig::default(), &one)?.calls().count())?;
     Some(1 + more / STEPS)
 }
 

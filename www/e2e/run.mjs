@@ -3,6 +3,7 @@ import { serveDist } from './browser.mjs';
 import { run } from './harness.mjs';
 import './reverse.mjs';
 import './samplers.mjs';
+import './schedules.mjs';
 import './forward.mjs';
 import './states.mjs';
 import './device-loss.mjs';

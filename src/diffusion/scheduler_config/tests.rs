@@ -1,4 +1,5 @@
 use super::*;
+use crate::diffusion::sigmas::SigmaRule;
 
 fn read(text: &str) -> SchedulerConfig {
     SchedulerConfig::from_json(text).unwrap()
@@ -167,4 +168,22 @@ mod properties {
             let _ = SchedulerConfig::from_json(&text);
         }
     }
+}
+
+#[test]
+fn overrides_replace_what_they_name_and_keep_the_rest() {
+    let own = read(r#"{"timestep_spacing": "leading", "use_karras_sigmas": true, "clip_sample_range": 3}"#);
+    assert_eq!(own.with(&Overrides::default()), own);
+    let changed = own.with(&Overrides {
+        timestep_spacing: Some(TimestepSpacing::Trailing),
+        sigmas: Some(SigmaRule::Native),
+        threshold: Some(ThresholdRule::Thresholding),
+    });
+    let expected = read(r#"{"timestep_spacing": "trailing", "thresholding": true, "clip_sample_range": 3}"#);
+    assert_eq!(changed, expected);
+    let none = Overrides { threshold: Some(ThresholdRule::None), ..Overrides::default() };
+    assert_eq!(own.with(&none).threshold, Threshold::None);
+    let clipped = Overrides { threshold: Some(ThresholdRule::ClipSample), ..Overrides::default() };
+    assert_eq!(own.with(&clipped).threshold, Threshold::Static { range: 3.0 }, "its own range");
+    assert_eq!(changed.with(&clipped).threshold, Threshold::Static { range: 1.0 });
 }

@@ -12,6 +12,34 @@ export interface Sampler {
   stochastic: boolean;
   /** What it has by itself; `null` where it has no such option. */
   defaults: ScoreOptions;
+  takes: Takes;
+}
+
+/** Which of the model's settings a sampler looks at. */
+export interface Takes {
+  /** What it has where the model has none; `null` where it visits no list of timesteps. */
+  timestep_spacing: Spacing | null;
+  /** It takes other noise levels than those of the visited timesteps. */
+  sigmas: boolean;
+  /** The spacing has a meaning beside such levels. */
+  spaced_sigmas: boolean;
+  thresholds: Threshold[];
+}
+
+/** As diffusers names them. */
+export const SPACINGS = ['leading', 'trailing', 'linspace'] as const;
+export type Spacing = (typeof SPACINGS)[number];
+export const SIGMAS = ['native', 'karras', 'exponential', 'beta'] as const;
+export type Sigmas = (typeof SIGMAS)[number];
+export const THRESHOLDS = ['none', 'clip_sample', 'thresholding'] as const;
+export type Threshold = (typeof THRESHOLDS)[number];
+
+/** What a run sets in the place of the model's own scheduler config; `null` keeps that. */
+export interface ScheduleOptions {
+  timestep_spacing: Spacing | null;
+  sigmas: Sigmas | null;
+  /** What is done to x̂0. */
+  threshold: Threshold | null;
 }
 
 export const SDES = ['vp', 've', 'sub-vp'] as const;
@@ -38,7 +66,7 @@ export type Interval = [low: number, high: number];
  * Everything that decides a run's pictures: a run is a pure function of it. A score-based sampler's
  * options that are `null` are left to it.
  */
-export interface Recipe extends ScoreOptions {
+export interface Recipe extends ScheduleOptions, ScoreOptions {
   /** The name of a sampler. */
   sampler: string;
   steps: number;
@@ -103,6 +131,8 @@ export interface ModelFacts {
   credits: string | null;
   artists: string[];
   num_train_timesteps: number;
+  /** Its own settings; no spacing leaves that to the sampler. */
+  scheduler: { timestep_spacing: Spacing | null; sigmas: Sigmas; threshold: Threshold };
   defaults: { sampler: string; steps: number };
   /** Background pixels that were added on every side of the training images. */
   pad: number;

@@ -18,6 +18,9 @@ const everyFieldChanged: PageState = {
     guidance_interval: [200, 800],
     eta: 0.25,
     s_churn: 40,
+    timestep_spacing: 'linspace',
+    sigmas: 'karras',
+    threshold: 'thresholding',
     sde: 'sub-vp',
     snr: 0.2,
     langevin_steps: 3,
@@ -65,11 +68,13 @@ describe('the link', () => {
     expect(parseHash(formatHash(state), ['first', 'a b+c'])).toEqual({ state, notes: [] });
   });
 
-  it('leaves out what is left to the sampler', () => {
-    expect(formatHash(defaults())).not.toMatch(/sde|snr|langevin|tolerance/);
+  it('leaves out what is left to the sampler and the model', () => {
+    expect(formatHash(defaults())).not.toMatch(/spacing|sigmas|clip|sde|snr|langevin|tolerance/);
     const state = defaults();
     Object.assign(state.recipe, { sampler: 'pc', sde: 've', langevin_steps: 3 });
     expect(formatHash(state)).toMatch(/&sde=ve&langevin=3$/);
+    Object.assign(state.recipe, { timestep_spacing: 'trailing', threshold: 'clip_sample' });
+    expect(formatHash(state)).toMatch(/&spacing=trailing&clip=clip_sample&sde=ve&langevin=3$/);
   });
 
   it('may be empty', () => {
@@ -94,6 +99,9 @@ describe('the link', () => {
     'interval=0:1000',
     'eta=2',
     'churn=81',
+    'spacing=even',
+    'sigmas=Karras',
+    'clip=1',
     'sde=ddpm',
     'snr=0.5',
     'langevin=0',

@@ -1,4 +1,5 @@
 import type { ClassLabel, Interval, Recipe } from '../engine/types';
+import { parseScheduleOptions, scheduleOptionTexts } from './schedule-options';
 import { parseScoreOptions, scoreOptionTexts } from './score-options';
 import { intervalText, parseInterval, parseSampler } from './sampler';
 import { choicesText, parseChoices, type Choices } from './wish';
@@ -49,6 +50,9 @@ export function defaultState(model: string): PageState {
       guidance_interval: null,
       eta: 0,
       s_churn: 0,
+      timestep_spacing: null,
+      sigmas: null,
+      threshold: null,
       sde: null,
       snr: null,
       langevin_steps: null,
@@ -65,7 +69,7 @@ function classText(label: ClassLabel): string {
 
 /**
  * The part of the address after `#`. Complete, so that a link means the same tomorrow; but for the
- * options that a sampler is to choose.
+ * options that are left to the sampler or the model.
  */
 export function formatHash(state: PageState): string {
   const { station, model, recipe, frame, forward } = state;
@@ -82,6 +86,7 @@ export function formatHash(state: PageState): string {
     interval: intervalText(recipe.guidance_interval),
     eta: String(recipe.eta),
     churn: String(recipe.s_churn),
+    ...scheduleOptionTexts(recipe),
     ...scoreOptionTexts(recipe),
   });
   if (frame !== null) fields.set('frame', String(frame));
@@ -158,7 +163,7 @@ export function parseHash(
   );
   recipe.eta = read('eta', recipe.eta, number(0, 1));
   recipe.s_churn = read('churn', recipe.s_churn, number(0, MOST_CHURN));
-  Object.assign(recipe, parseScoreOptions(read));
+  Object.assign(recipe, parseScheduleOptions(read), parseScoreOptions(read));
   state.frame = read('frame', state.frame, integer(0, recipe.steps));
   forward.source = read('source', forward.source, among<ForwardSource>('sample', 'drawing'));
   forward.sample = read('sample', forward.sample, integer(0, recipe.batch - 1));

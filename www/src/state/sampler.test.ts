@@ -10,6 +10,7 @@ const sampler = (name: string, stochastic: boolean): Sampler => ({
   takes_churn: false,
   stochastic,
   defaults: { sde: null, snr: null, langevin_steps: null, tolerance: null },
+  takes: { timestep_spacing: null, sigmas: false, spaced_sigmas: false, thresholds: [] },
 });
 
 describe('samplers', () => {
