@@ -11,6 +11,11 @@ declare module '@engine' {
 /** Every model folder by name, from `build/models.ts`. */
 declare module 'virtual:models' {
   import type { ModelFile } from './files';
-  const models: Record<string, { description: string | null; files: ModelFile[] }>;
+  interface Model {
+    description: string | null;
+    kept: string | null;
+    files: ModelFile[];
+  }
+  const models: Record<string, Model>;
   export default models;
 }
