@@ -88,12 +88,23 @@ impl GpuMachine {
         at: usize,
         words: usize,
     ) -> impl Future<Output = Result<Vec<u32>, MachineError>> + 'static {
+        self.request_all(&[(from, at)], words)
+    }
+
+    /// The same of as many words at each of some places, one after the other.
+    pub fn request_all(
+        &mut self,
+        places: &[(BufferId, usize)],
+        words: usize,
+    ) -> impl Future<Output = Result<Vec<u32>, MachineError>> + use<> {
         self.counters.readbacks += 1;
         let bytes = 4 * words as u64;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self.create_buffer("readback", bytes, usage);
-        let source = self.buffers.get(from.0).clone();
-        self.encoder().copy_buffer_to_buffer(&source, 4 * at as u64, &staging, 0, bytes);
+        let staging = self.create_buffer("readback", bytes * places.len() as u64, usage);
+        for ((from, at), to) in places.iter().zip(0..) {
+            let source = self.buffers.get(from.0).clone();
+            self.encoder().copy_buffer_to_buffer(&source, 4 * *at as u64, &staging, to * bytes, bytes);
+        }
         self.submit();
         let gpu = self.gpu.clone();
         async move {

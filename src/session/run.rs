@@ -331,11 +331,20 @@ impl Run {
         self.resources.frames.map(|frames| (frames, at))
     }
 
+    /// The moment whose frame stands for this one: itself, or where frames are sparse one before.
+    pub fn kept(&self, steps_done: usize) -> usize {
+        let done = steps_done.min(self.steps_done);
+        if done == self.plan.steps.len() { done } else { done - done % self.keep_every().max(1) }
+    }
+
+    /// The kept moment before that one, if there is any.
+    pub fn kept_before(&self, steps_done: usize) -> Option<usize> {
+        self.kept(steps_done).checked_sub(1).map(|before| before - before % self.keep_every().max(1))
+    }
+
     /// What the picture of that moment's sample is divided by.
     pub fn deviation(&self, steps_done: usize) -> f32 {
-        let done = steps_done.min(self.steps_done);
-        let since_kept = if done == self.plan.steps.len() { 0 } else { done % self.keep_every().max(1) };
-        self.plan.deviation(done - since_kept)
+        self.plan.deviation(self.kept(steps_done))
     }
 
     /// Reads a kept image back, `[N, C, H, W]`.

@@ -4,6 +4,7 @@
 //! it: the steps of its ancestors up to there, then its own.
 
 use super::{Lens, Model, Recipe, Run, SessionError, Start};
+use crate::diffusion::row::{NOISE, Row};
 use crate::diffusion::samplers::StepFacts;
 use crate::kernels::BufferId;
 use crate::machine::Machine;
@@ -50,6 +51,30 @@ impl Moment<'_> {
         })
     }
 
+    /// The kept moment before, in the same run.
+    pub fn before(&self) -> Option<Self> {
+        self.run.kept_before(self.steps_done).map(|steps_done| Self { steps_done, ..*self })
+    }
+
+    /// How much the step from the kept moment before is likely to have changed samples of unit
+    /// variance: the deviation of the difference for data that is unlike from pixel to pixel.
+    pub fn change(&self) -> f32 {
+        let Some(before) = self.before() else { return 0.0 };
+        let plan = &self.run.plan;
+        let level = |steps_done: usize| {
+            let sigma = plan.steps.get(steps_done).map_or(0.0, |step| step.sigma);
+            (1.0 / sigma.hypot(1.0), if sigma.is_finite() { sigma / sigma.hypot(1.0) } else { 1.0 })
+        };
+        let (from, to) = (level(before.steps_done), level(self.steps_done));
+        let made = before.steps_done..self.steps_done;
+        let drawn = |row: &Row| {
+            let noise = row.assigns.first().map_or(0.0, |assign| assign.coefficients[NOISE]);
+            f64::from(noise / plan.deviation(row.step + 1)).powi(2)
+        };
+        let fresh: f64 = plan.rows.iter().filter(|row| made.contains(&row.step)).map(drawn).sum();
+        ((to.0 - from.0).powi(2) + (to.1 - from.1).powi(2) + fresh).sqrt() as f32
+    }
+
     /// What its sample is divided by to be drawn.
     pub fn deviation(&self) -> f32 {
         self.run.deviation(self.steps_done)
@@ -92,13 +117,14 @@ impl Tree {
         if place == MOST_BRANCHES {
             return refuse("eight branches are kept at most; close one first");
         }
-        let Some(parent) = self.branch(origin.branch) else {
+        if self.branch(origin.branch).is_none() {
             return refuse("the branch that this one leaves is gone; choose another");
-        };
+        }
         if origin.at > self.computed(origin.branch) {
             return refuse("the moment to fork at is not computed yet");
         }
-        let origin = Origin { at: self.kept(origin.branch, origin.at), ..origin };
+        let origin = self.ancestral(Origin { at: self.kept(origin.branch, origin.at), ..origin });
+        let Some(parent) = self.branch(origin.branch) else { return refuse("no such branch") };
         let moment = self.moment_of(origin.branch, origin.at);
         let batch = moment.run.shape.batch as usize;
         let inside = origin.spread.is_none_or(|sample| sample < batch);
@@ -139,8 +165,22 @@ impl Tree {
     /// The kept moment that a fork at this one leaves: itself, or the one before.
     fn kept(&self, branch: usize, at: usize) -> usize {
         let moment = self.moment_of(branch, at);
-        let every = moment.run.keep_every().max(1);
-        if moment.steps_done == moment.run.plan.steps.len() { at } else { at - moment.steps_done % every }
+        at - (moment.steps_done - moment.run.kept(moment.steps_done))
+    }
+
+    /// The same moment in the branch that made it.
+    fn ancestral(&self, origin: Origin) -> Origin {
+        match self.origin(origin.branch) {
+            Some(Origin { branch, at, spread }) if origin.at <= at => {
+                self.ancestral(Origin { branch, spread: spread.or(origin.spread), ..origin })
+            }
+            _ => origin,
+        }
+    }
+
+    /// Every branch's number.
+    pub fn numbers(&self) -> impl Iterator<Item = usize> {
+        (0..self.branches.len()).filter(|&branch| self.branch(branch).is_some())
     }
 
     pub fn current(&self) -> usize {
@@ -206,7 +246,8 @@ impl Tree {
         self.computed(self.current)
     }
 
-    fn computed(&self, branch: usize) -> usize {
+    /// Steps of a branch's path that are done.
+    pub fn computed(&self, branch: usize) -> usize {
         self.branch(branch)
             .map_or(0, |branch| branch.origin.map_or(0, |origin| origin.at) + branch.run.steps_done())
     }

@@ -11,22 +11,21 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
 use super::adapter::{self, Adapter};
-use super::facts::{DeviceFacts, Recipe, RunFacts, SelfTest, condition, model_facts, step_facts};
+use super::facts::{DeviceFacts, SelfTest, model_facts};
 use super::forward::Forward;
 use super::golden::Golden;
+use super::moment::lens_of;
 use super::screen::Screen;
-use super::{error, probe, samplers, scheduler};
+use super::{error, probe};
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::case::relative_error;
-use crate::kernels::present::Grid;
+use crate::kernels::present::{Grid, Params};
 use crate::session::pace::Pace;
-use crate::session::{self, Lens, Model, NoiseSource, Run};
+use crate::session::{Lens, Model, Run, Tree};
 use crate::unet::network::UNetError;
 use crate::unet::pixels::to_nchw;
 
-/// Memory for the frames of a run.
-const KEEP_BYTES: u64 = 128 << 20;
 /// What a network may differ from PyTorch by, relative to the largest magnitude.
 const SELF_TEST_TOLERANCE: f32 = 1e-4;
 /// Texels between the samples of a batch.
@@ -43,26 +42,23 @@ pub struct Engine {
 
 pub(super) struct State {
     pub machine: GpuMachine,
-    loaded: Option<Loaded>,
-    screens: Screens,
+    pub loaded: Option<Loaded>,
+    /// The page's canvases, by name.
+    screens: BTreeMap<String, Screen>,
     pub pace: Arc<Mutex<Pace>>,
     /// Counts the runs, and the errors of adaptive steps that were judged: an answer belongs to
     /// what was there when it was asked for.
     pub epoch: u64,
 }
 
-struct Loaded {
-    model: Model,
-    forward: Forward,
-    run: Option<Run>,
+pub(super) struct Loaded {
+    pub model: Model,
+    pub forward: Forward,
+    pub tree: Option<Tree>,
 }
 
-#[derive(Default)]
-struct Screens {
-    x_t: Option<Screen>,
-    x0_hat: Option<Screen>,
-    forward: Option<Screen>,
-}
+/// What may be drawn on: the lenses of a moment, and the forward process.
+const SURFACES: [&str; 5] = ["x_t", "x0_hat", "eps_hat", "delta", "forward"];
 
 #[wasm_bindgen]
 impl Engine {
@@ -76,8 +72,7 @@ impl Engine {
         let adapter = adapter::describe().await;
         let (gpu, shows) = probe::find_gpu().await.map_err(|e| error::of_machine(&e))?;
         let machine = GpuMachine::on(gpu);
-        let state =
-            State { machine, loaded: None, screens: Screens::default(), pace: Arc::default(), epoch: 0 };
+        let state = State { machine, loaded: None, screens: BTreeMap::new(), pace: Arc::default(), epoch: 0 };
         Ok(Engine { state: RefCell::new(state), adapter, shows })
     }
 
@@ -110,39 +105,25 @@ impl Engine {
         let model = Model::load(&mut state.machine, &folder).map_err(|e| error::of_session(&e))?;
         let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
         let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
-        let loaded = Loaded { model, forward, run: None };
-        if let Some(screen) = state.screens.forward.as_mut() {
+        let loaded = Loaded { model, forward, tree: None };
+        if let Some(screen) = state.screens.get_mut("forward") {
             screen.resize(loaded.grid(1));
         }
         state.loaded = Some(loaded);
         to_js(&facts)
     }
 
-    /// Takes a canvas over; "x_t", "x0_hat" or "forward".
+    /// Takes a canvas over.
     pub fn attach(&self, surface: &str, canvas: OffscreenCanvas) -> Result<(), JsValue> {
+        if !SURFACES.contains(&surface) {
+            return Err(error::error("NoCanvas", &format!("there is no surface called {surface}")));
+        }
         let mut state = self.state.borrow_mut();
         let mut screen = Screen::new(&state.machine.gpu, canvas, self.shows)?;
         if let (Some(loaded), "forward") = (&state.loaded, surface) {
             screen.resize(loaded.grid(1));
         }
-        *state.screens.named(surface)? = Some(screen);
-        Ok(())
-    }
-
-    /// Replaces the run; frame 0 is x_T.
-    pub fn start(&self, recipe: JsValue) -> Result<JsValue, JsValue> {
-        let recipe: Recipe = from_js(recipe)?;
-        let mut state = self.state.borrow_mut();
-        state.start(&recipe)
-    }
-
-    /// Draws a kept frame; computes nothing.
-    pub fn show(&self, frame: usize) -> Result<(), JsValue> {
-        let state = self.state.borrow();
-        let run = state.run().ok_or_else(no_run)?;
-        let batch = run.shape.batch;
-        state.draw(&state.screens.x_t, run.frame(frame, Lens::Sample), batch, run.deviation(frame));
-        state.draw(&state.screens.x0_hat, run.frame(frame, Lens::X0Hat), batch, 1.0);
+        state.screens.insert(surface.into(), screen);
         Ok(())
     }
 
@@ -152,15 +133,21 @@ impl Engine {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
-            let run = loaded.run.as_ref().ok_or_else(no_run);
-            let kept = |run: &Run, lens| (run.frame(frame, lens), run.shape.register_floats() as usize);
-            let ((at, words), divisor) = match surface.as_str() {
-                "forward" => ((Some((loaded.forward.x_t, 0)), loaded.forward.words()), 1.0),
-                "x_t" => run.map(|run| (kept(run, Lens::Sample), run.deviation(frame)))?,
-                _ => run.map(|run| (kept(run, Lens::X0Hat), 1.0))?,
+            let (height, width) = loaded.model.size();
+            let (at, words, divisor) = if surface == "forward" {
+                (Some((loaded.forward.x_t, 0)), loaded.forward.words(), 1.0)
+            } else {
+                let moment = loaded.tree.as_ref().ok_or_else(no_run)?.moment(frame);
+                let lens = lens_of(&surface);
+                let divisor = if lens == Lens::Sample { moment.deviation() } else { 1.0 };
+                let at = moment.image(lens).map(|(buffer, at, _)| (buffer, at));
+                let words = match moment.sample {
+                    Some(_) => moment.run.shape.sample_floats(),
+                    None => moment.run.shape.register_floats(),
+                };
+                (at, words as usize, divisor)
             };
             let (buffer, at) = at.ok_or_else(no_run)?;
-            let (height, width) = loaded.model.size();
             (state.machine.request(buffer, at, words), divisor, loaded.model.channels(), height * width)
         };
         let words = words.await.map_err(|e| error::of_machine(&e))?;
@@ -214,14 +201,14 @@ impl Engine {
 }
 
 impl State {
-    pub fn run(&self) -> Option<&Run> {
-        self.loaded.as_ref()?.run.as_ref()
+    pub fn tree(&self) -> Option<&Tree> {
+        self.loaded.as_ref()?.tree.as_ref()
     }
 
-    /// The run, and what it runs on.
+    /// The current run, and what it runs on.
     pub fn run_mut(&mut self) -> Result<(&mut Run, &mut GpuMachine), JsValue> {
-        let run = self.loaded.as_mut().and_then(|loaded| loaded.run.as_mut()).ok_or_else(no_run)?;
-        Ok((run, &mut self.machine))
+        let tree = self.loaded.as_mut().and_then(|loaded| loaded.tree.as_mut()).ok_or_else(no_run)?;
+        Ok((tree.run_mut(), &mut self.machine))
     }
 
     /// The forward process, the model, and what they are on.
@@ -231,85 +218,47 @@ impl State {
     }
 
     pub fn draw_forward(&self, x_t: BufferId) {
-        self.draw(&self.screens.forward, Some((x_t, 0)), 1, 1.0);
+        self.draw_image("forward", (x_t, 0));
     }
 
     fn unload(&mut self) {
         self.epoch += 1;
         let Some(loaded) = self.loaded.take() else { return };
-        if let Some(run) = loaded.run {
-            run.release(&mut self.machine, &loaded.model);
+        if let Some(tree) = loaded.tree {
+            tree.release(&mut self.machine, &loaded.model);
         }
         loaded.forward.release(&mut self.machine, &loaded.model);
         loaded.model.release(&mut self.machine);
     }
 
-    fn start(&mut self, wish: &Recipe) -> Result<JsValue, JsValue> {
-        let loaded = self.loaded.as_mut().ok_or_else(no_run)?;
-        self.epoch += 1;
-        if let Some(run) = loaded.run.take() {
-            run.release(&mut self.machine, &loaded.model);
-        }
-        let recipe = session::Recipe {
-            sampler: Some(wish.sampler.clone()),
-            scheduler: Some(
-                scheduler::config(wish, &loaded.model.scheduler).map_err(|e| error::of_session(&e))?,
-            ),
-            steps: wish.steps,
-            batch: wish.batch,
-            first_sample: 0,
-            size: None,
-            condition: condition(wish, &loaded.model),
-            options: samplers::options(wish).map_err(|e| error::of_session(&e))?,
-            noise: NoiseSource::Seed(wish.seed as u64),
-            keep_bytes: KEEP_BYTES,
-        };
-        let run = Run::start(&mut self.machine, &loaded.model, &recipe).map_err(|e| error::of_session(&e))?;
-        self.pace = Arc::default();
-        let grid = loaded.grid(run.shape.batch);
-        let (width, height) = grid.size();
-        let facts = RunFacts {
-            steps: run.plan.steps.iter().map(step_facts).collect(),
-            network_calls: run.plan.calls().count(),
-            adaptive: run.plan.adaptive.is_some(),
-            guided: run.instance.batch > run.shape.batch as usize,
-            width,
-            height,
-            columns: grid.columns(),
-            rows: grid.rows(),
-        };
-        loaded.run = Some(run);
-        let screens = [self.screens.x_t.as_mut(), self.screens.x0_hat.as_mut()];
-        screens.into_iter().flatten().for_each(|screen| screen.resize(grid));
-        to_js(&facts)
+    /// Draws one image that lies `at` a buffer's word.
+    pub fn draw_image(&self, surface: &str, (buffer, word): (BufferId, usize)) {
+        let Some(loaded) = &self.loaded else { return };
+        self.draw(surface, buffer, loaded.params(1, word, loaded.model.value_range()));
     }
 
-    /// Draws values that lie `at` a buffer's word, divided by `divisor`.
-    fn draw(&self, screen: &Option<Screen>, at: Option<(BufferId, usize)>, samples: u32, divisor: f32) {
-        let (Some(screen), Some((buffer, word)), Some(loaded)) = (screen, at, &self.loaded) else { return };
-        let model = &loaded.model;
-        let channels = model.channels() as u32;
-        let range = model.value_range().map(|end| divisor * end);
-        let params = loaded.grid(samples).params(channels, word as u32 / 4, range, [0.0; 4]);
-        screen.draw(Picture { source: self.machine.buffer(buffer).clone(), params });
+    pub fn draw(&self, surface: &str, buffer: BufferId, params: Params) {
+        if let Some(screen) = self.screens.get(surface) {
+            screen.draw(Picture { source: self.machine.buffer(buffer).clone(), params });
+        }
+    }
+
+    /// Gives the lenses' canvases the size of a batch.
+    pub fn resize_lenses(&mut self, grid: Grid) {
+        let lenses = self.screens.iter_mut().filter(|(surface, _)| *surface != "forward");
+        lenses.for_each(|(_, screen)| screen.resize(grid));
     }
 }
 
 impl Loaded {
-    fn grid(&self, samples: u32) -> Grid {
+    /// How a batch is drawn that starts at a word of its buffer.
+    pub fn params(&self, samples: u32, word: usize, range: [f32; 2]) -> Params {
+        self.grid(samples).params(self.model.channels() as u32, word as u32 / 4, range, [0.0; 4])
+    }
+
+    pub fn grid(&self, samples: u32) -> Grid {
         let (height, width) = self.model.size();
         Grid { samples, width: width as u32, height: height as u32, gap: GAP }
-    }
-}
-
-impl Screens {
-    fn named(&mut self, surface: &str) -> Result<&mut Option<Screen>, JsValue> {
-        match surface {
-            "x_t" => Ok(&mut self.x_t),
-            "x0_hat" => Ok(&mut self.x0_hat),
-            "forward" => Ok(&mut self.forward),
-            _ => Err(error::error("NoCanvas", &format!("there is no surface called {surface}"))),
-        }
     }
 }
 

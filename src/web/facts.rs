@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::scheduler::Own;
+use crate::diffusion::row::{Assign, NOISE, REGISTERS, Row};
 use crate::diffusion::samplers::{SamplerEntry, StepFacts};
 use crate::session::{Condition, Model, SessionError, Wish};
 use crate::unet::attributes::Attribute;
@@ -87,8 +88,78 @@ pub enum Each {
     Each,
 }
 
+/// A branch that is wished for.
+#[derive(Deserialize)]
+pub struct ForkWish {
+    pub recipe: Recipe,
+    pub origin: OriginFacts,
+    /// 0 draws the trunk's noise.
+    pub noise: u32,
+    /// A branch to close first.
+    pub replaces: Option<usize>,
+}
+
+/// Where a branch left another; `spread` is the one sample that all of its samples start from.
+#[derive(Serialize, Deserialize)]
+pub struct OriginFacts {
+    pub branch: usize,
+    pub at: usize,
+    pub spread: Option<usize>,
+}
+
+/// A row of a sampler's program: the call's timestep and guidance, then combinations.
+#[derive(Serialize)]
+pub struct RowFacts {
+    /// The register the network sees.
+    pub input: Option<&'static str>,
+    pub timestep: Option<f32>,
+    pub guidance_scale: Option<f32>,
+    pub assigns: Vec<AssignFacts>,
+    /// Whether the combinations are scaled by a Langevin corrector's norms.
+    pub langevin: bool,
+}
+
+/// `to` ← Σ coefficient·register + noise·z.
+#[derive(Serialize)]
+pub struct AssignFacts {
+    pub to: &'static str,
+    pub terms: Vec<(&'static str, f32)>,
+    pub noise: f32,
+}
+
+/// What formulas call the registers.
+const REGISTER_NAMES: [&str; REGISTERS] = ["x", "saved", "h0", "h1", "h2", "h3", "x0_hat", "eps_hat"];
+
+/// A row as it is.
+pub fn row_facts(row: &Row) -> RowFacts {
+    let assign = |assign: &Assign| {
+        let terms = REGISTER_NAMES.iter().zip(assign.coefficients).filter(|(_, factor)| *factor != 0.0);
+        AssignFacts {
+            to: REGISTER_NAMES[assign.to as usize],
+            terms: terms.map(|(name, factor)| (*name, factor)).collect(),
+            noise: assign.coefficients[NOISE],
+        }
+    };
+    let call = row.call.as_ref();
+    RowFacts {
+        input: call.map(|call| REGISTER_NAMES[call.input as usize]),
+        timestep: call.map(|call| call.timestep),
+        guidance_scale: call.map(|call| call.guidance_scale),
+        assigns: row.assigns.iter().map(assign).collect(),
+        langevin: row.langevin.is_some(),
+    }
+}
+
 #[derive(Serialize)]
 pub struct RunFacts {
+    /// The branch's number, 0 for the trunk, and where it left another.
+    pub branch: usize,
+    pub origin: Option<OriginFacts>,
+    /// The numbers of all branches.
+    pub branches: Vec<usize>,
+    /// Steps of its path that are done.
+    pub computed: usize,
+    /// Of the path: its ancestors' up to where it left them, then its own.
     pub steps: Vec<Step>,
     /// Of an adaptive method, those of undivided steps.
     pub network_calls: usize,

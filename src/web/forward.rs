@@ -16,7 +16,7 @@ use crate::gpu::GpuMachine;
 use crate::kernels::forward_noise::{self, Params};
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId};
-use crate::session::{Microscope, Model, SessionError};
+use crate::session::{Microscope, Model, SessionError, Start};
 use crate::unet::pixels::to_nhwc;
 
 /// Normals that the chain draws before it lets others speak: a few milliseconds of work.
@@ -146,6 +146,13 @@ impl Forward {
         let chain = self.chain.take().filter(|chain| chain.seed() == seed);
         let chain = self.chain.insert(chain.unwrap_or_else(|| Chain::new(&self.schedule, values, seed)));
         Ok(chain.go(timestep, (NORMALS_AT_ONCE / values).max(1)))
+    }
+
+    /// A run's start from x_t as it was made last.
+    pub fn start(&self) -> Option<Start> {
+        let alpha_bar = self.schedule.alpha_bar(self.timestep).ok().filter(|_| !self.image.is_empty())?;
+        let sigma = (1.0 / snr(alpha_bar)).sqrt();
+        Some(Start { at: (self.x_t, 0), spread: true, deviation: 1.0, sigma, branch: 0 })
     }
 
     pub fn release(mut self, machine: &mut GpuMachine, model: &Model) {

@@ -6,10 +6,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::Engine;
-use super::engine::no_run;
+use super::engine::{State, no_run};
 use super::error;
 use crate::machine::Machine;
-use crate::session::Run;
+use crate::session::Tree;
 use crate::session::pace::Pace;
 
 #[wasm_bindgen]
@@ -27,12 +27,12 @@ impl Engine {
             let completed = move || lock(&pace).completed(now());
             machine.gpu.queue.on_submitted_work_done(completed);
         }
-        Ok(run.steps_done())
+        state.steps_done()
     }
 
     /// Whether the run goes on only after [`Self::settle`].
     pub fn is_pending(&self) -> bool {
-        self.state.borrow().run().is_some_and(|run| run.pending().is_some())
+        self.state.borrow().tree().is_some_and(|tree| tree.run().pending().is_some())
     }
 
     /// Waits for the error of an adaptive method's attempt, judges it, and returns how many steps
@@ -42,7 +42,7 @@ impl Engine {
             let mut state = self.state.borrow_mut();
             let epoch = state.epoch;
             let (run, machine) = state.run_mut()?;
-            let Some((buffer, words)) = run.pending() else { return Ok(run.steps_done()) };
+            let Some((buffer, words)) = run.pending() else { return state.steps_done() };
             (epoch, machine.request(buffer, 0, words))
         };
         let errors = errors.await.map_err(|e| error::of_machine(&e))?;
@@ -52,12 +52,12 @@ impl Engine {
             let (run, machine) = state.run_mut()?;
             run.settle(machine, &errors).map_err(|e| error::of_session(&e))?;
         }
-        state.run().map(Run::steps_done).ok_or_else(no_run)
+        state.steps_done()
     }
 
-    /// Passes of the network so far.
+    /// Passes of the network so far, on the current path.
     pub fn network_calls(&self) -> usize {
-        self.state.borrow().run().map_or(0, Run::network_calls)
+        self.state.borrow().tree().map_or(0, Tree::network_calls)
     }
 
     /// Milliseconds of work that is queued, estimated.
@@ -68,9 +68,16 @@ impl Engine {
     /// The mean of the steps so far; those of an adaptive method are of any number of attempts.
     pub fn ms_per_step(&self) -> f64 {
         let state = self.state.borrow();
-        let adaptive = state.run().filter(|run| run.plan.adaptive.is_some());
+        let adaptive = state.tree().map(Tree::run).filter(|run| run.plan.adaptive.is_some());
         let pace = lock(&state.pace);
         adaptive.map_or(pace.ms_per_step(), |run| pace.busy_ms() / run.steps_done().max(1) as f64)
+    }
+}
+
+impl State {
+    /// Of the current path.
+    fn steps_done(&self) -> Result<usize, JsValue> {
+        self.tree().map(Tree::steps_done).ok_or_else(no_run)
     }
 }
 
