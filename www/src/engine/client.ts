@@ -1,8 +1,8 @@
 import type { Answers, News, Question, Reply, ToWorker } from './protocol';
 import { engineThread, type Wire } from './thread';
-import type { Surface } from './types';
+import { LENSES, type Surface } from './types';
 
-const SURFACES: readonly Surface[] = ['x_t', 'x0_hat', 'forward'];
+const SURFACES: readonly Surface[] = [...LENSES, 'forward'];
 
 interface Waiting {
   resolve: (value: never) => void;

@@ -86,6 +86,9 @@ async function createDesk(): Promise<Desk> {
   const engine = await createEngine();
   const player = new Player(
     engine,
+    (generation, run) => {
+      post({ type: 'started', generation, run });
+    },
     (position) => {
       post({ type: 'frame', ...position });
     },
@@ -166,6 +169,12 @@ async function answer({ engine, files, folder }: Desk & Loaded, question: Questi
       return followChain(engine, question.timestep, question.noise_seed);
     case 'look':
       return engine.look(question.recipe);
+    case 'moment':
+      return engine.moment(question.frame, question.sample);
+    case 'thumbnails':
+      return engine.thumbnails(question.branch, Uint32Array.from(question.frames), question.sample);
+    case 'variance':
+      return engine.variance(question.lens, question.frame);
     case 'self_test':
       return engine.self_test(await fetchGolden(files, folder));
   }
@@ -197,10 +206,21 @@ function handle(message: AboutRun, at: Desk & Loaded): void {
   switch (message.type) {
     case 'run':
       attempt('run', () => {
-        const { generation, recipe, motion, stop_at } = message;
-        const run = player.start(generation, recipe, motion, stop_at);
-        post({ type: 'started', generation, run });
+        const { generation, route, motion, stop_at } = message;
+        player.start(generation, route, motion, stop_at);
       });
+      break;
+    case 'fork':
+      attempt('run', () => {
+        const { generation, branch, replaces, fork, motion } = message;
+        player.fork(generation, branch, replaces, fork, motion);
+      });
+      break;
+    case 'select':
+      player.select(message.generation, message.branch, message.frame);
+      break;
+    case 'close':
+      player.close(message.generation, message.branch);
       break;
     case 'move':
       player.move(message.turn, message.motion);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Player } from './player';
-import type { Motion, Position } from './protocol';
-import type { Recipe, RunFacts } from './types';
+import type { Fork, Motion, Position, Route } from './protocol';
+import type { ForkWish, Recipe, RunFacts } from './types';
 
 const recipe: Recipe = {
   sampler: 'ddim',
@@ -23,6 +23,8 @@ const recipe: Recipe = {
   tolerance: null,
 };
 
+const route: Route = { start: null, recipe, forks: [] };
+
 /** Computes at once; `queued` is what it says it has in flight. */
 class FakeEngine {
   queued = 0;
@@ -35,13 +37,61 @@ class FakeEngine {
   pending = false;
   refused = false;
 
+  branches: (ForkWish | null)[] = [];
+  current = 0;
+
   start(): RunFacts {
     this.computed = this.made = 0;
     this.shown = [];
     this.pending = false;
-    const size = { width: 1, height: 1, columns: 1, rows: 1 };
-    return { steps: [], network_calls: 10, adaptive: false, guided: false, ...size };
+    this.branches = [null];
+    return this.select(0);
   }
+
+  fork(wish: ForkWish): RunFacts {
+    if (wish.origin.at > this.computed) throw new Error('not computed yet');
+    this.branches.push(wish);
+    this.computed = wish.origin.at;
+    return this.select(this.branches.length - 1);
+  }
+
+  select(branch: number): RunFacts {
+    this.current = branch;
+    const size = { width: 1, height: 1, columns: 1, rows: 1 };
+    return {
+      branch,
+      origin: this.branches[branch]?.origin ?? null,
+      branches: [...this.branches.keys()],
+      computed: this.computed,
+      steps: Array.from({ length: 10 }, (_, step) => ({
+        step,
+        timestep: 0,
+        alpha_bar: 0,
+        sigma: 0,
+        log_snr: 0,
+      })),
+      network_calls: 10,
+      adaptive: false,
+      guided: false,
+      ...size,
+    };
+  }
+
+  close(branch: number): RunFacts {
+    this.branches.splice(branch);
+    return this.select(branch - 1);
+  }
+
+  set_forward_image = () => undefined;
+  show_forward = () => ({
+    alpha_bar: 1,
+    signal: 1,
+    noise: 0,
+    link_signal: 1,
+    link_noise: 0,
+    snr: 1,
+    log_snr: 0,
+  });
 
   step(): number {
     if (this.broken) throw new Error('lost');
@@ -73,11 +123,12 @@ class FakeEngine {
 
 let engine: FakeEngine;
 let player: Player;
+let entered: RunFacts[];
 let reports: Position[];
 let failures: unknown[];
 
 const start = (motion: Motion, stopAt: number | null = null) =>
-  player.start(1, recipe, motion, stopAt);
+  player.start(1, route, motion, stopAt);
 const step = (turn: number) => {
   player.step(turn);
   vi.advanceTimersByTime(200);
@@ -87,10 +138,12 @@ const last = () => reports.at(-1);
 beforeEach(() => {
   vi.useFakeTimers();
   engine = new FakeEngine();
+  entered = [];
   reports = [];
   failures = [];
   player = new Player(
     engine,
+    (_, run) => entered.push(run),
     (position) => reports.push(position),
     (thrown) => failures.push(thrown),
   );
@@ -193,7 +246,7 @@ describe('the player', () => {
   it('drops a run at once for the next', () => {
     start('play');
     vi.advanceTimersByTime(250);
-    player.start(2, recipe, 'rest', null);
+    player.start(2, route, 'rest', null);
     reports.length = 0;
     vi.advanceTimersByTime(5000);
     expect(engine.computed).toBe(0);
@@ -258,7 +311,7 @@ describe('the player', () => {
       start('play');
       await vi.advanceTimersByTimeAsync(60);
       expect(engine.pending).toBe(true);
-      player.start(2, recipe, 'rest', null);
+      player.start(2, route, 'rest', null);
       reports.length = 0;
       engine.refused = true;
       await vi.advanceTimersByTimeAsync(5000);
@@ -321,5 +374,45 @@ describe('after a loss', () => {
     expect(other.shown).toEqual([4]);
     expect(other.computed).toBe(10);
     expect(last()).toMatchObject({ frame: 4, computed: 10, motion: 'rest' });
+  });
+
+  it('takes the forks of a route when their frames are there', () => {
+    const forks: Fork[] = [4, 7].map((at) => ({ at, spread: null, noise: 1, recipe }));
+    player.start(1, { ...route, forks }, 'play', null);
+    vi.advanceTimersByTime(3000);
+    expect(entered.map(({ branch, computed }) => [branch, computed])).toEqual([
+      [0, 0],
+      [1, 4],
+      [2, 7],
+    ]);
+    expect(engine.branches[2]).toMatchObject({ origin: { branch: 1, at: 7, spread: null } });
+    expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+  });
+
+  it('leaves a run at a frame, and comes back to it', () => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(1, 6);
+    player.fork(2, 0, null, { at: 6, spread: null, noise: 0, recipe }, 'play');
+    expect(last()).toMatchObject({ generation: 2, frame: 6, computed: 6 });
+    vi.advanceTimersByTime(2000);
+    expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
+    player.select(3, 0, 6);
+    expect(entered.at(-1)).toMatchObject({ branch: 0 });
+    expect(last()).toMatchObject({ generation: 3, motion: 'rest' });
+    player.close(4, 1);
+    expect(entered.at(-1)?.branches).toEqual([0]);
+  });
+
+  it('makes a branch again on another device, from its trunk on', () => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.fork(2, 0, null, { at: 6, spread: 0, noise: 3, recipe }, 'finish');
+    vi.advanceTimersByTime(1000);
+    const other = new FakeEngine();
+    player.resume(other);
+    vi.advanceTimersByTime(1000);
+    expect(other.branches[1]).toMatchObject({ origin: { branch: 0, at: 6, spread: 0 }, noise: 3 });
+    expect(other.shown.at(-1)).toBe(10);
   });
 });

@@ -1,5 +1,5 @@
-import { isLoss, type Motion, type Position } from './protocol';
-import type { Engine, Recipe, RunFacts } from './types';
+import { isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
+import type { Engine, RunFacts } from './types';
 
 /** Work that may wait in the GPU's queue: enough to keep it busy, little enough to stop at once. */
 const IN_FLIGHT_MS = 60;
@@ -14,6 +14,11 @@ const PICTURE_MS = 50;
 type PlayerEngine = Pick<
   Engine,
   | 'start'
+  | 'fork'
+  | 'select'
+  | 'close'
+  | 'set_forward_image'
+  | 'show_forward'
   | 'step'
   | 'is_pending'
   | 'settle'
@@ -26,6 +31,7 @@ type PlayerEngine = Pick<
 /** Moves through a run: computes the frames that are missing and shows the one it stands on. */
 export class Player {
   #engine: PlayerEngine;
+  readonly #enter: (generation: number, run: RunFacts) => void;
   readonly #report: (position: Position) => void;
   readonly #fail: (thrown: unknown) => void;
   #generation = 0;
@@ -36,8 +42,12 @@ export class Player {
   #steps = 0;
   #frame = 0;
   #computed = 0;
-  /** What makes the run again, and the steps of it that went with a device. */
-  #recipe: Recipe | null = null;
+  /** What makes each branch again, by number, and which one is played. */
+  #routes = new Map<number, Route>();
+  #branch = 0;
+  /** Forks on the way to the branch that is asked for. */
+  #forks: Fork[] = [];
+  /** Steps that went with a device. */
   #owed = 0;
   #motion: Motion = 'rest';
   #stopAt: number | null = null;
@@ -47,41 +57,129 @@ export class Player {
   #out = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** `enter` hears of every branch that becomes the current one. */
   constructor(
     engine: PlayerEngine,
+    enter: (generation: number, run: RunFacts) => void,
     report: (position: Position) => void,
     fail: (thrown: unknown) => void,
   ) {
     this.#engine = engine;
+    this.#enter = enter;
     this.#report = report;
     this.#fail = fail;
   }
 
-  start(generation: number, recipe: Recipe, motion: Motion, stopAt: number | null): RunFacts {
+  start(generation: number, route: Route, motion: Motion, stopAt: number | null): void {
     this.#generation = generation;
     this.#forgetWait();
     this.#reset();
-    const facts = this.#engine.start(recipe);
-    this.#recipe = recipe;
-    this.#steps = recipe.steps;
+    this.#begin(route);
     this.#stopAt = stopAt;
     this.#motion = motion;
     this.#present(0);
     this.#wake();
-    return facts;
+  }
+
+  /** Leaves a branch at a kept frame. */
+  fork(
+    generation: number,
+    branch: number,
+    replaces: number | null,
+    fork: Fork,
+    motion: Motion,
+  ): void {
+    this.#generation = generation;
+    this.#forgetWait();
+    const { at, spread, noise, recipe } = fork;
+    const route = this.#routes.get(branch);
+    const origin = { branch, at, spread };
+    const facts = this.#engine.fork({ recipe, origin, noise, replaces });
+    if (route) this.#branchOff(facts, route, fork);
+    this.#goOn(facts, motion);
+  }
+
+  /** Goes to another branch, at a frame if it is kept there. */
+  select(generation: number, branch: number, frame: number): void {
+    this.#generation = generation;
+    this.#forgetWait();
+    this.#frame = frame;
+    this.#goOn(this.#engine.select(branch), 'rest');
+  }
+
+  close(generation: number, branch: number): void {
+    this.#generation = generation;
+    this.#forgetWait();
+    this.#goOn(this.#engine.close(branch), 'rest');
   }
 
   /** Goes on with an engine whose device is in the place of one that was lost. */
   resume(engine: PlayerEngine): void {
     this.#engine = engine;
     this.#forgetWait();
-    if (!this.#recipe) return;
-    engine.start(this.#recipe);
+    const route = this.#routes.get(this.#branch);
+    if (!route) return;
     this.#owed = this.#known;
-    this.#computed = 0;
+    this.#routes.clear();
+    this.#begin(route);
     this.#due = 0;
     this.#present(this.#frame);
-    this.#wake();
+    this.#settle();
+  }
+
+  /** The trunk of a route; its forks come when they are reached. */
+  #begin(route: Route): void {
+    const { start, recipe, forks } = route;
+    if (start) {
+      this.#engine.set_forward_image(start.values);
+      this.#engine.show_forward(start.timestep, start.noise_seed);
+    }
+    const facts = this.#engine.start(recipe, start !== null);
+    this.#routes.set(facts.branch, { ...route, forks: [] });
+    this.#forks = [...forks];
+    this.#take(facts);
+  }
+
+  /** The next fork on the way, once its frame is there. */
+  #forkOnTheWay(fork: Fork): number {
+    this.#forks.shift();
+    const { at, spread, noise, recipe } = fork;
+    const route = this.#routes.get(this.#branch);
+    const origin = { branch: this.#branch, at, spread };
+    const facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    if (route) this.#branchOff(facts, route, fork);
+    this.#take(facts);
+    if (this.#forks.length === 0 && this.#stopAt !== null && this.#stopAt < this.#frame) {
+      this.#present(this.#stopAt);
+    }
+    return 0;
+  }
+
+  #branchOff(facts: RunFacts, { start, recipe, forks }: Route, fork: Fork): void {
+    const before = forks.filter(({ at }) => at < fork.at);
+    this.#routes.set(facts.branch, { start, recipe, forks: [...before, fork] });
+  }
+
+  #take(facts: RunFacts): void {
+    this.#branch = facts.branch;
+    this.#steps = facts.steps.length;
+    this.#computed = facts.computed;
+    for (const branch of this.#routes.keys()) {
+      if (!facts.branches.includes(branch)) this.#routes.delete(branch);
+    }
+    this.#enter(this.#generation, facts);
+  }
+
+  /** On another branch: from the frame that is shown, if it is there. */
+  #goOn(facts: RunFacts, motion: Motion): void {
+    this.#forks = [];
+    this.#stopAt = null;
+    this.#owed = 0;
+    this.#take(facts);
+    this.#motion = motion;
+    this.#due = 0;
+    this.#present(Math.min(this.#frame, this.#computed));
+    this.#settle();
   }
 
   move(turn: number, motion: Motion): void {
@@ -120,7 +218,8 @@ export class Player {
   }
 
   #reset(): void {
-    this.#recipe = null;
+    this.#routes.clear();
+    this.#forks = [];
     this.#steps = this.#frame = this.#computed = this.#owed = 0;
     this.#motion = 'rest';
   }
@@ -168,7 +267,7 @@ export class Player {
   }
 
   get #target(): number {
-    return this.#stopAt ?? this.#steps;
+    return this.#forks[0]?.at ?? this.#stopAt ?? this.#steps;
   }
 
   /** Whether the device has enough to do; the first step, not yet timed, counts as endless. */
@@ -229,6 +328,8 @@ export class Player {
 
   /** Returns the milliseconds after which to look again. */
   #tick(): number {
+    const [fork] = this.#forks;
+    if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
     if (this.#behind) return this.#catchUpTick();
     return this.#motion === 'finish' ? this.#finishTick() : this.#playTick();
   }
@@ -266,7 +367,7 @@ export class Player {
   }
 
   #restAt(reached: number): void {
-    if (reached >= this.#target) {
+    if (this.#forks.length === 0 && reached >= this.#target) {
       this.#motion = 'rest';
       this.#stopAt = null;
     }

@@ -4,7 +4,9 @@ import type {
   ForwardFacts,
   Histogram,
   Look,
+  Lens,
   ModelFacts,
+  Moment,
   Recipe,
   RunFacts,
   Sampler,
@@ -18,6 +20,9 @@ export interface Answers {
   histogram: Histogram;
   chain: ChainMoment;
   look: Look;
+  moment: Moment;
+  thumbnails: Uint8Array;
+  variance: Float32Array;
   self_test: SelfTest;
 }
 
@@ -26,10 +31,38 @@ export type Question =
   | { ask: 'histogram'; surface: Surface; frame: number }
   | { ask: 'chain'; timestep: number; noise_seed: number }
   | { ask: 'look'; recipe: Recipe }
+  | { ask: 'moment'; frame: number; sample: number }
+  | { ask: 'thumbnails'; branch: number; frames: number[]; sample: number }
+  | { ask: 'variance'; lens: Lens; frame: number }
   | { ask: 'self_test' };
 
 /** `play` goes on from the frame that is shown; `finish` computes the rest, then shows the end. */
 export type Motion = 'rest' | 'play' | 'finish';
+
+/** A branch from a frame of the path so far. */
+export interface Fork {
+  at: number;
+  /** The one sample that all of the branch's samples start from. */
+  spread: number | null;
+  /** 0 draws the noise that the trunk would. */
+  noise: number;
+  recipe: Recipe;
+}
+
+/** x_t of a picture, in the place of x_T. */
+export interface StartPicture {
+  /** NCHW, of the model's size and range. */
+  values: Float32Array;
+  timestep: number;
+  noise_seed: number;
+}
+
+/** All that decides the frames of a branch: the trunk, and the forks on the way. */
+export interface Route {
+  start: StartPicture | null;
+  recipe: Recipe;
+  forks: Fork[];
+}
 
 /** Where in the run the player stands. */
 export interface Position {
@@ -53,7 +86,19 @@ export type ToWorker =
   /** Ends the run at once, fetches another model, and answers with `ready`. */
   | { type: 'model'; model: string }
   /** Ends the run at once. Messages about it carry an older generation, and the page drops them. */
-  | { type: 'run'; generation: number; recipe: Recipe; motion: Motion; stop_at: number | null }
+  | { type: 'run'; generation: number; route: Route; motion: Motion; stop_at: number | null }
+  /** Leaves a branch at a kept frame; `replaces` is closed first. */
+  | {
+      type: 'fork';
+      generation: number;
+      branch: number;
+      replaces: number | null;
+      fork: Fork;
+      motion: Motion;
+    }
+  /** Goes to another branch, at a frame if it is kept there. */
+  | { type: 'select'; generation: number; branch: number; frame: number }
+  | { type: 'close'; generation: number; branch: number }
   /** `turn` counts these three: reports that do not know of the latest yet are out of date. */
   | { type: 'move'; turn: number; motion: Motion }
   | { type: 'step'; turn: number }

@@ -92,8 +92,36 @@ export interface StepFacts {
   log_snr: number;
 }
 
-/** `steps[k]` is the noise level at which step k+1 sees frame k. */
+/** Where a branch left another; `spread` is the one sample that all of its samples start from. */
+export interface Origin {
+  branch: number;
+  /** Steps that were done: the number of the frame. */
+  at: number;
+  spread: number | null;
+}
+
+/** A branch that is wished for. */
+export interface ForkWish {
+  recipe: Recipe;
+  origin: Origin;
+  /** 0 draws the noise that the trunk would. */
+  noise: number;
+  /** A branch to close first. */
+  replaces: number | null;
+}
+
+/**
+ * The branch that is current now. Its frames are those of the branches it came from, up to where it
+ * left them, then its own; `steps[k]` is the noise level at which step k+1 sees frame k.
+ */
 export interface RunFacts {
+  /** 0 is the trunk. */
+  branch: number;
+  origin: Origin | null;
+  /** All branches that there are. */
+  branches: number[];
+  /** Frames that are kept: 0 to this one. */
+  computed: number;
   steps: StepFacts[];
   /** Of an adaptive method, those of undivided steps. */
   network_calls: number;
@@ -175,7 +203,42 @@ export interface Histogram {
   std: number;
 }
 
-export type Surface = 'x_t' | 'x0_hat' | 'forward';
+/** What is shown of a moment. */
+export const LENSES = ['x_t', 'x0_hat', 'eps_hat', 'delta'] as const;
+export type Lens = (typeof LENSES)[number];
+export type Surface = Lens | 'forward';
+
+/** A register of a sampler's program, as formulas call it. */
+export type Register = 'x' | 'saved' | 'h0' | 'h1' | 'h2' | 'h3' | 'x0_hat' | 'eps_hat';
+
+/** A row of a sampler's program: perhaps a call of the network, then combinations. */
+export interface Row {
+  /** What the network sees. */
+  input: Register | null;
+  timestep: number | null;
+  guidance_scale: number | null;
+  /** `to` ← Σ coefficient·register + noise·z. */
+  assigns: { to: Register; terms: [Register, number][]; noise: number }[];
+  /** The combinations are scaled by a Langevin corrector's norms. */
+  langevin: boolean;
+}
+
+/** One sample at a moment, in numbers: NCHW, x_t of unit variance. */
+export interface Moment {
+  frame: number;
+  sample: number;
+  x_t: Float32Array;
+  x0_hat: Float32Array;
+  eps_hat: Float32Array;
+  /** What the step changed. */
+  delta: Float32Array;
+  /** What Δ is drawn white at. */
+  delta_range: number;
+  /** Of x_t. */
+  histogram: Histogram;
+  /** What the step that led here did. */
+  rows: Row[];
+}
 
 /** x_t as the chain of single steps makes it: NCHW in the model's range. */
 export interface ChainMoment {
@@ -199,8 +262,23 @@ export interface Engine {
   /** Replaces the model, and ends its run. */
   load(files: Map<string, Uint8Array>): Promise<ModelFacts>;
   attach(surface: Surface, canvas: OffscreenCanvas): void;
-  /** Replaces the run. Frame 0, x_T, is kept. */
-  start(recipe: Recipe): RunFacts;
+  /**
+   * Replaces the run and its branches. Frame 0 is kept: x_T, or x_t of the forward process as it
+   * was shown last.
+   */
+  start(recipe: Recipe, from_forward: boolean): RunFacts;
+  /** A branch from a kept moment, which becomes the current one. */
+  fork(wish: ForkWish): RunFacts;
+  /** Makes another branch the current one. */
+  select(branch: number): RunFacts;
+  /** Closes a branch and all that left it. */
+  close(branch: number): RunFacts;
+  /** One sample's values at a moment of the current path. */
+  moment(frame: number, sample: number): Promise<Moment>;
+  /** Pictures of a branch's moments, `[frame, H, W]` in RGBA: x_t of one sample. */
+  thumbnails(branch: number, frames: Uint32Array, sample: number): Promise<Uint8Array>;
+  /** The variance of a lens over the batch, of every pixel. */
+  variance(lens: Lens, frame: number): Promise<Float32Array>;
   /** Submits the next step without waiting for it; returns the steps submitted so far. */
   step(): number;
   /** Whether the run goes on only when `settle` has. */
@@ -213,7 +291,7 @@ export interface Engine {
   in_flight_ms(): number;
   /** The mean of this run's steps; 0, and the queue endless, before the first is timed. */
   ms_per_step(): number;
-  /** Draws kept frame 0..=steps to x_t and x0_hat. Computes no network. */
+  /** Draws kept frame 0..=steps through every lens. Computes no network. */
   show(frame: number): void;
   frame_pixels(surface: Surface, frame: number): Promise<Float32Array>;
   /** Of a kept picture, all its samples together. */

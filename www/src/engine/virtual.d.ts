@@ -11,11 +11,6 @@ declare module '@engine' {
 /** Every model folder by name, from `build/models.ts`. */
 declare module 'virtual:models' {
   import type { ModelFile } from './files';
-  interface Model {
-    description: string | null;
-    kept: string | null;
-    files: ModelFile[];
-  }
-  const models: Record<string, Model>;
+  const models: Record<string, { description: string | null; files: ModelFile[] }>;
   export default models;
 }

@@ -6,8 +6,6 @@ export interface ShippedModel {
   description: string | null;
   /** What opening it fetches. */
   bytes: number;
-  /** The address of a run that was kept, to play until the live one is there. */
-  kept: string | null;
 }
 
 /** A difference in size that nobody notices. */
@@ -16,12 +14,9 @@ const size = ({ bytes }: ShippedModel) => Math.round(bytes / ALIKE_BYTES);
 
 /** The models that this page was built with, the smallest first: it is the one that starts. */
 export const MODELS: readonly ShippedModel[] = Object.entries(models)
-  .map(([name, { description, kept, files }]) => ({
+  .map(([name, { description, files }]) => ({
     name,
     description,
     bytes: totalBytes(neededFiles(files)),
-    kept: kept && `models/${name}/${kept}`,
   }))
   .sort((a, b) => size(a) - size(b) || a.name.localeCompare(b.name));
-
-export const keptRun = (model: string) => MODELS.find(({ name }) => name === model)?.kept ?? null;

@@ -23,7 +23,9 @@ const SUPERSCRIPT: Record<string, string> = Object.fromEntries(
 );
 
 /** Of an adaptive method they are counted as they are made. */
-export function networkCalls(run: RunFacts, made: number, ended: boolean): string {
+type Calls = Pick<RunFacts, 'network_calls' | 'adaptive'>;
+
+export function networkCalls(run: Calls, made: number, ended: boolean): string {
   if (!run.adaptive) return `${run.network_calls} network calls`;
   return `${made} network calls${ended ? '' : ' so far'}`;
 }

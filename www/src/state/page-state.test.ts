@@ -26,6 +26,8 @@ const everyFieldChanged: PageState = {
     langevin_steps: 3,
     tolerance: 1e-5,
   },
+  forks: [],
+  focus: 3,
   frame: 31,
   forward: { source: 'drawing', sample: 2, timestep: 999, noise_seed: 12, fresh: true },
 };
@@ -132,5 +134,28 @@ describe('the link', () => {
     expect(state.station).toBe('reverse');
     expect(state.recipe.seed).toBe(5);
     expect(notes[0]).toContain('dreams');
+  });
+
+  it('carries the way to a branch', () => {
+    const state = defaults();
+    const trunk = state.recipe;
+    const branch = { ...trunk, sampler: 'ddim', eta: 1, class_label: 3 };
+    state.forks = [
+      { at: 20, spread: null, noise: 0, from: trunk },
+      { at: 31, spread: 2, noise: 5, from: branch },
+    ];
+    state.recipe = { ...branch, batch: 16, sampler: 'pc', snr: 0.2 };
+    const hash = formatHash(state);
+    expect(hash).toContain(
+      '&fork=20;class=3;eta=1&fork=31;noise=5;sample=2;sampler=pc;batch=16;snr=0.2',
+    );
+    expect(parseHash(hash, MODELS)).toEqual({ state, notes: [] });
+  });
+
+  it('leaves the rest of a way out whose fork means nothing', () => {
+    const { state, notes } = parseHash('#reverse?fork=20;eta=1&fork=lots&fork=30', MODELS);
+    expect(state.forks.map(({ at }) => at)).toEqual([20]);
+    expect(state.recipe.eta).toBe(1);
+    expect(notes).toEqual(['The link says fork “lots”, which means nothing here.']);
   });
 });

@@ -1,8 +1,7 @@
-import type { ClassLabel, Interval, Recipe } from '../engine/types';
-import { parseScheduleOptions, scheduleOptionTexts } from './schedule-options';
-import { parseScoreOptions, scoreOptionTexts } from './score-options';
-import { intervalText, parseInterval, parseSampler } from './sampler';
-import { choicesText, parseChoices, type Choices } from './wish';
+import type { Recipe } from '../engine/types';
+import { forkText, parseForks, recipesOf, type PageFork } from './forks';
+import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
+import type { Choices } from './wish';
 
 export const STATIONS = ['reverse', 'forward'] as const;
 export type Station = (typeof STATIONS)[number];
@@ -16,7 +15,12 @@ export interface PageState {
   station: Station;
   /** The name of a model's folder. */
   model: string;
+  /** Of the branch that is shown. */
   recipe: PageRecipe;
+  /** The forks on the way to it; none for the trunk. */
+  forks: PageFork[];
+  /** The sample that the lenses' numbers and the filmstrip are of. */
+  focus: number;
   /** The frame to stop at; `null` lets the run go to its end. */
   frame: number | null;
   forward: {
@@ -58,37 +62,22 @@ export function defaultState(model: string): PageState {
       langevin_steps: null,
       tolerance: null,
     },
+    forks: [],
+    focus: 0,
     frame: null,
     forward: { source: 'sample', sample: 0, timestep: 300, noise_seed: 1, fresh: false },
   };
 }
 
-function classText(label: ClassLabel): string {
-  return label === null ? 'any' : String(label);
-}
-
-/**
- * The part of the address after `#`. Complete, so that a link means the same tomorrow; but for the
- * options that are left to the sampler or the model.
- */
+/** The part of the address after `#`: the trunk's recipe, and how the branch differs from it. */
 export function formatHash(state: PageState): string {
-  const { station, model, recipe, frame, forward } = state;
-  const fields = new URLSearchParams({
-    model,
-    sampler: recipe.sampler,
-    steps: String(recipe.steps),
-    seed: String(recipe.seed),
-    batch: String(recipe.batch),
-    ...(recipe.attributes
-      ? { attr: choicesText(recipe.attributes) }
-      : { class: classText(recipe.class_label) }),
-    guidance: String(recipe.guidance_scale),
-    interval: intervalText(recipe.guidance_interval),
-    eta: String(recipe.eta),
-    churn: String(recipe.s_churn),
-    ...scheduleOptionTexts(recipe),
-    ...scoreOptionTexts(recipe),
+  const { station, model, forks, focus, frame, forward } = state;
+  const [trunk, ...branches] = recipesOf(state) as [PageRecipe, ...PageRecipe[]];
+  const fields = new URLSearchParams({ model, ...recipeTexts(trunk) });
+  forks.forEach((fork, index) => {
+    fields.append('fork', forkText(fork, branches[index] ?? trunk));
   });
+  if (focus !== 0) fields.set('focus', String(focus));
   if (frame !== null) fields.set('frame', String(frame));
   if (station === 'forward') {
     fields.set('source', forward.source);
@@ -103,7 +92,9 @@ export function formatHash(state: PageState): string {
     .replaceAll('+', '%20')
     .replaceAll('%2B', '+')
     .replaceAll('%3A', ':')
-    .replaceAll('%2C', ',');
+    .replaceAll('%2C', ',')
+    .replaceAll('%3B', ';')
+    .replaceAll('%3D', '=');
   return `#${station}?${query}`;
 }
 
@@ -120,51 +111,20 @@ export function parseHash(
   const [name = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const fields = new URLSearchParams(query.replaceAll('+', '%2B'));
 
-  function read<T>(key: string, fallback: T, parse: (text: string) => T | undefined): T {
-    const text = fields.get(key);
-    if (text === null) return fallback;
-    const value = parse(text);
-    if (value !== undefined) return value;
-    notes.push(`The link says ${key} “${text.slice(0, 24)}”, which means nothing here.`);
-    return fallback;
-  }
-  const among =
-    <T extends string>(...choices: T[]) =>
-    (text: string) =>
-      choices.find((choice) => choice === text);
-  const number = (low: number, high: number) => (text: string) => {
-    const value = Number(text);
-    return text.trim() !== '' && value >= low && value <= high ? value : undefined;
-  };
-  const integer = (low: number, high: number) => (text: string) => {
-    const value = number(low, high)(text);
-    return Number.isInteger(value) ? value : undefined;
-  };
+  const read = reader(fields, notes);
 
   const station = STATIONS.find((known) => known === name);
   if (station) state.station = station;
   else if (name) notes.push(`There is no station “${name.slice(0, 24)}” yet.`);
 
-  const { recipe, forward } = state;
+  const { forward } = state;
   state.model = read('model', state.model, among(...models));
-  recipe.sampler = read('sampler', recipe.sampler, parseSampler);
-  recipe.steps = read('steps', recipe.steps, integer(1, MOST_STEPS));
-  recipe.seed = read('seed', recipe.seed, integer(0, LARGEST_SEED));
-  recipe.batch = read('batch', recipe.batch, integer(1, 16));
-  recipe.class_label = read<ClassLabel>('class', recipe.class_label, (text) => {
-    if (text === 'any') return null;
-    return text === 'each' ? text : integer(0, 9999)(text);
-  });
-  recipe.attributes = read<Choices | null>('attr', null, parseChoices);
-  if (recipe.attributes) recipe.class_label = null;
-  recipe.guidance_scale = read('guidance', recipe.guidance_scale, number(0, 20));
-  recipe.guidance_interval = read<Interval | null>('interval', null, (text) =>
-    parseInterval(text, MOST_STEPS - 1),
-  );
-  recipe.eta = read('eta', recipe.eta, number(0, 1));
-  recipe.s_churn = read('churn', recipe.s_churn, number(0, MOST_CHURN));
-  Object.assign(recipe, parseScheduleOptions(read), parseScoreOptions(read));
-  state.frame = read('frame', state.frame, integer(0, recipe.steps));
+  const trunk = parseRecipe(read, state.recipe);
+  const { recipe, forks } = parseForks(trunk, fields.getAll('fork'), notes);
+  Object.assign(state, { recipe, forks });
+  state.focus = read('focus', state.focus, integer(0, recipe.batch - 1));
+  const longest = forks.length > 0 ? MOST_STEPS : recipe.steps;
+  state.frame = read('frame', state.frame, integer(0, longest));
   forward.source = read('source', forward.source, among<ForwardSource>('sample', 'drawing'));
   forward.sample = read('sample', forward.sample, integer(0, recipe.batch - 1));
   forward.timestep = read('t', forward.timestep, integer(0, MOST_STEPS - 1));

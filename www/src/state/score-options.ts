@@ -1,4 +1,5 @@
 import { SDES, type ScoreOptions, type Sde } from '../engine/types';
+import type { Read } from './recipe-link';
 
 export const SDE_TITLES: Record<Sde, string> = {
   vp: 'VP, variance preserving',
@@ -39,8 +40,6 @@ function within(text: string, low: number, high: number): number | null {
   const value = Number(text);
   return text.trim() !== '' && value >= low && value <= high ? value : null;
 }
-
-type Read = <T>(key: string, fallback: T, parse: (text: string) => T | undefined) => T;
 
 export function parseScoreOptions(read: Read): ScoreOptions {
   const one = <Name extends keyof ScoreOptions>(name: Name): ScoreOptions[Name] => {

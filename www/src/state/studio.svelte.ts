@@ -11,7 +11,9 @@ import {
 import type { DeviceFacts, ModelFacts, Recipe, RunFacts, Sampler, Surface } from '../engine/types';
 import { Address } from './address';
 import { MODELS } from './catalogue';
+import { engineRoute, recipesOf, type PageRoute } from './forks';
 import { Forward } from './forward.svelte';
+import { Inspector } from './inspector.svelte';
 import {
   defaultState,
   parseHash,
@@ -20,6 +22,7 @@ import {
   type Station,
 } from './page-state';
 import { fittedInterval } from './sampler';
+import { Tree, type Branch } from './tree.svelte';
 import { fitted, valueNumbers } from './wish';
 
 const NAMES = MODELS.map(({ name }) => name);
@@ -47,6 +50,8 @@ export class Studio {
   networkCalls = $state(0);
 
   readonly forward = new Forward(this);
+  readonly tree = new Tree(this);
+  readonly inspector = new Inspector(this);
   readonly #address = new Address();
   #client: EngineClient | null = null;
   #generation = 0;
@@ -128,23 +133,138 @@ export class Studio {
       this.#className = typeof class_label === 'number' ? (names[class_label] ?? null) : null;
     }
     this.page.model = name;
+    this.page.forks = [];
     this.page.frame = null;
     this.#openModel();
   }
 
-  /** Cancels the run at once; the new one starts when the controls have come to rest. */
+  /**
+   * Cancels the run at once; the new one starts when the controls have come to rest. On a branch it
+   * is the branch that is made anew; another batch is another trunk.
+   */
   setRecipe(change: Partial<PageRecipe>): void {
-    const { recipe, forward } = this.page;
-    Object.assign(recipe, change);
-    forward.sample = Math.min(forward.sample, recipe.batch - 1);
+    const { page } = this;
+    if (change.batch !== undefined && change.batch !== page.recipe.batch) page.forks = [];
+    Object.assign(page.recipe, change);
+    const last = page.recipe.batch - 1;
+    page.forward.sample = Math.min(page.forward.sample, last);
+    page.focus = Math.min(page.focus, last);
+    this.#rerunSoon();
+  }
+
+  /** The noise of the branch that is shown: 0 is the trunk's. */
+  setNoise(noise: number): void {
+    const fork = this.page.forks.at(-1);
+    if (!fork) return;
+    fork.noise = noise;
+    this.#rerunSoon();
+  }
+
+  #rerunSoon(): void {
     this.page.frame = null;
     this.#generation++;
     this.#move('rest');
     this.saveAddress();
     clearTimeout(this.#pending);
     this.#pending = setTimeout(() => {
-      this.#startRun();
+      this.#rerun();
     }, DEBOUNCE_MS);
+  }
+
+  /** Leaves the path at the frame that is shown. */
+  fork(change: Partial<PageRecipe> = {}, noise = 0, spread: number | null = null): void {
+    const { page, frame: at, run } = this;
+    if (!run || at >= this.steps) return;
+    // In the past of a fork, it is its parent that is left.
+    const forks = page.forks.filter((fork) => fork.at < at);
+    const from = page.forks[forks.length]?.from ?? page.recipe;
+    page.forks = [...forks, { at, spread, noise, from: $state.snapshot(from) }];
+    page.recipe = { ...$state.snapshot(page.recipe), ...change };
+    if (spread !== null) page.focus = 0;
+    this.#branch(run.branch, null);
+  }
+
+  /** Sixteen ways on from the sample in focus, by fresh noise in every step. */
+  fan(): void {
+    const { recipe, focus } = this.page;
+    const stochastic = this.sampler?.stochastic ?? false;
+    const classes = this.model?.class_names?.length ?? 1;
+    this.fork(
+      {
+        batch: 16,
+        ...(stochastic ? {} : { sampler: 'ddim', eta: 1 }),
+        class_label: recipe.class_label === 'each' ? focus % classes : recipe.class_label,
+      },
+      1,
+      focus,
+    );
+  }
+
+  /** Shows another branch, at a frame of its path. */
+  select(branch: Branch, frame = this.frame): void {
+    if (branch.number === this.run?.branch) {
+      this.seek(frame);
+      return;
+    }
+    this.#takeRoute(branch.route);
+    this.motion = 'rest';
+    const generation = ++this.#generation;
+    this.#post({ type: 'select', generation, branch: branch.number, frame });
+  }
+
+  /** Closes a branch and those that left it. */
+  close(branch: Branch): void {
+    const isShown = (number: number | undefined): boolean => {
+      const shown = this.tree.branches.find((one) => one.number === number);
+      return (
+        shown?.number === branch.number || (shown?.origin ? isShown(shown.origin.branch) : false)
+      );
+    };
+    const parent = this.tree.branches.find(({ number }) => number === branch.origin?.branch);
+    if (parent && isShown(this.run?.branch)) this.#takeRoute(parent.route);
+    this.#post({ type: 'close', generation: ++this.#generation, branch: branch.number });
+  }
+
+  /** The sample that numbers and filmstrip are of. */
+  setFocus(focus: number): void {
+    if (focus === this.page.focus) return;
+    this.page.focus = focus;
+    this.tree.forget();
+    this.saveAddress();
+  }
+
+  #takeRoute(route: PageRoute): void {
+    Object.assign(this.page, $state.snapshot(route));
+    this.page.focus = Math.min(this.page.focus, this.page.recipe.batch - 1);
+    clearTimeout(this.#pending);
+  }
+
+  #branch(branch: number, replaces: number | null): void {
+    const { page } = this;
+    const fork = page.forks.at(-1);
+    if (!this.model || !fork) return;
+    const { at, spread, noise } = fork;
+    if (replaces !== null) this.tree.forget(replaces);
+    this.motion = this.#motionOfPlay();
+    this.page.frame = null;
+    this.#post({
+      type: 'fork',
+      generation: ++this.#generation,
+      branch,
+      replaces,
+      fork: { at, spread, noise, recipe: this.#translated($state.snapshot(page.recipe)) },
+      motion: this.motion,
+    });
+  }
+
+  #rerun(): void {
+    const { run } = this;
+    if (run?.origin && this.page.forks.length > 0) this.#branch(run.origin.branch, run.branch);
+    else this.#startRun();
+  }
+
+  #post(message: Parameters<EngineClient['post']>[0]): void {
+    this.#client?.post(message);
   }
 
   saveAddress(): void {
@@ -203,6 +323,8 @@ export class Studio {
     this.frame = this.computed = this.msPerStep = 0;
     this.motion = 'rest';
     this.forward.clear();
+    this.tree.clear();
+    this.inspector.clear();
   }
 
   #useModel(opened: Extract<News, { type: 'ready' }>): void {
@@ -215,34 +337,40 @@ export class Studio {
 
   /** Back, forward, or another link in the same tab: only another recipe is another run. */
   #followAddress(): void {
-    const before = JSON.stringify(this.page.recipe);
+    const route = () => JSON.stringify([this.page.recipe, this.page.forks]);
+    const before = route();
     const { model } = this.page;
     this.#readAddress();
     this.#className = null;
     if (this.page.model !== model) this.#openModel();
     if (!this.model) return;
     this.#fitToModel(this.model);
-    if (JSON.stringify(this.page.recipe) !== before) this.#startRun();
+    if (route() !== before) this.#startRun();
     else this.seek(this.page.frame ?? this.steps);
   }
 
   #startRun(): void {
     if (!this.model) return;
-    const { recipe: wish, frame, station } = $state.snapshot(this.page);
-    const recipe: Recipe = {
-      ...wish,
-      attributes: wish.attributes && valueNumbers(this.model.attributes, wish.attributes),
-    };
+    const { recipe, forks, frame, station } = $state.snapshot(this.page);
     const motion = station === 'forward' ? this.#motionOfForward() : this.#motionOfPlay();
     this.computed = this.frame = this.networkCalls = 0;
     this.motion = motion;
+    this.tree.clear();
+    this.inspector.clear();
     this.#client?.post({
       type: 'run',
       generation: ++this.#generation,
-      recipe,
+      route: engineRoute({ recipe, forks }, null, (one) => this.#translated(one)),
       motion,
       stop_at: station === 'forward' ? null : frame,
     });
+  }
+
+  /** In the engine's words: values by their numbers. */
+  #translated(recipe: PageRecipe): Recipe {
+    const { attributes } = recipe;
+    const known = this.model?.attributes ?? [];
+    return { ...recipe, attributes: attributes && valueNumbers(known, attributes) };
   }
 
   #note(text: string): void {
@@ -250,32 +378,37 @@ export class Studio {
   }
 
   #fitToModel(model: ModelFacts): void {
-    const { recipe, forward } = this.page;
+    const { page } = this;
+    for (const recipe of recipesOf(page)) this.#fitRecipe(recipe, model);
+    this.#className = null;
+    page.forward.timestep = Math.min(page.forward.timestep, model.num_train_timesteps - 1);
+  }
+
+  #fitRecipe(recipe: PageRecipe, model: ModelFacts): void {
     if (model.attributes.length > 0) {
       const { kept, dropped } = fitted(model.attributes, recipe.attributes ?? {});
       for (const [name, value] of dropped) this.#note(`The model knows no ${value} ${name}.`);
       recipe.attributes = kept;
       recipe.class_label = null;
     } else {
-      this.#fitClass(model.class_names ?? []);
+      this.#fitClass(recipe, model.class_names ?? []);
     }
-    this.#className = null;
-    this.#fitSampler();
-    const last = model.num_train_timesteps - 1;
+    this.#fitSampler(recipe);
     recipe.steps = Math.min(recipe.steps, model.num_train_timesteps);
-    recipe.guidance_interval = fittedInterval(recipe.guidance_interval, last);
-    forward.timestep = Math.min(forward.timestep, last);
+    recipe.guidance_interval = fittedInterval(
+      recipe.guidance_interval,
+      model.num_train_timesteps - 1,
+    );
   }
 
-  #fitSampler(): void {
-    if (this.samplers.length === 0 || this.sampler) return;
-    const { recipe } = this.page;
+  #fitSampler(recipe: PageRecipe): void {
+    const known = this.samplers.some(({ name }) => name === recipe.sampler);
+    if (this.samplers.length === 0 || known) return;
     this.#note(`There is no sampler “${recipe.sampler}”.`);
     recipe.sampler = defaultState('').recipe.sampler;
   }
 
-  #fitClass(names: string[]): void {
-    const { recipe } = this.page;
+  #fitClass(recipe: PageRecipe, names: string[]): void {
     // From a model of attributes no class can come.
     if (recipe.attributes) recipe.class_label = 'each';
     recipe.attributes = null;
@@ -296,7 +429,7 @@ export class Studio {
         break;
       case 'samplers':
         this.samplers = message.samplers;
-        this.#fitSampler();
+        for (const recipe of recipesOf(this.page)) this.#fitSampler(recipe);
         break;
       case 'device':
         this.device = message.device;
@@ -311,8 +444,7 @@ export class Studio {
         break;
       case 'started':
         if (message.generation !== this.#generation) break;
-        this.run = message.run;
-        this.saveAddress();
+        this.#enter(message.run);
         break;
       case 'frame':
         this.#arrive(message);
@@ -340,6 +472,18 @@ export class Studio {
         this.motion = 'rest';
         break;
     }
+  }
+
+  #enter(run: RunFacts): void {
+    this.run = run;
+    this.computed = run.computed;
+    const { page } = this;
+    // Where frames are sparse, a fork leaves at the kept one before.
+    const fork = page.forks.at(-1);
+    const arrived = recipesOf(page).length - 1 === this.tree.depthOf(run);
+    if (fork && run.origin && arrived) fork.at = run.origin.at;
+    this.tree.enter(run, $state.snapshot({ recipe: page.recipe, forks: page.forks }));
+    this.saveAddress();
   }
 
   #arrive(position: Position): void {

@@ -1,0 +1,88 @@
+import type { Route } from '../engine/protocol';
+import type { Recipe } from '../engine/types';
+import { LARGEST_SEED, MOST_STEPS, type PageRecipe } from './page-state';
+import { integer, ownTexts, parseRecipe, reader, recipeTexts } from './recipe-link';
+
+/** Where the way to the branch that is shown left another one. */
+export interface PageFork {
+  /** The frame. */
+  at: number;
+  /** The one sample that all of the branch's samples start from. */
+  spread: number | null;
+  /** 0 draws the noise that the trunk would. */
+  noise: number;
+  /** The recipe of the branch that it left. */
+  from: PageRecipe;
+}
+
+/** A branch's recipe, and the forks on the way to it. */
+export interface PageRoute {
+  recipe: PageRecipe;
+  forks: PageFork[];
+}
+
+/** The recipes of the trunk and of every branch on the way. */
+export const recipesOf = ({ recipe, forks }: PageRoute): PageRecipe[] => [
+  ...forks.map(({ from }) => from),
+  recipe,
+];
+
+/** The same in the engine's words. */
+export function engineRoute(
+  route: PageRoute,
+  start: Route['start'],
+  translate: (recipe: PageRecipe) => Recipe,
+): Route {
+  const [trunk, ...branches] = recipesOf(route).map(translate) as [Recipe, ...Recipe[]];
+  const forks = route.forks.map(({ at, spread, noise }, index) => ({
+    at,
+    spread,
+    noise,
+    recipe: branches[index] ?? trunk,
+  }));
+  return { start, recipe: trunk, forks };
+}
+
+/**
+ * A fork as a link has it: the frame, then what differs from the recipe that it left, as in
+ * `20;noise=1;sampler=ddpm`.
+ */
+export function forkText({ at, spread, noise, from }: PageFork, recipe: PageRecipe): string {
+  const before = recipeTexts(from);
+  const changed = Object.entries(recipeTexts(recipe)).filter(([key, text]) => before[key] !== text);
+  const fields = {
+    ...(noise === 0 ? {} : { noise: String(noise) }),
+    ...(spread === null ? {} : { sample: String(spread) }),
+    ...Object.fromEntries(changed),
+    ...ownTexts(recipe),
+  };
+  return [String(at), ...Object.entries(fields).map(([key, text]) => `${key}=${text}`)].join(';');
+}
+
+/** The route that a link's forks lead to from the trunk; the first that means nothing ends it. */
+export function parseForks(trunk: PageRecipe, texts: string[], notes: string[]): PageRoute {
+  const route: PageRoute = { recipe: trunk, forks: [] };
+  for (const text of texts) {
+    const [where = '', ...pairs] = text.split(';');
+    const at = integer(0, MOST_STEPS)(where);
+    if (at === undefined || at < (route.forks.at(-1)?.at ?? 0)) {
+      notes.push(`The link says fork “${text.slice(0, 24)}”, which means nothing here.`);
+      break;
+    }
+    const fields = new URLSearchParams();
+    for (const pair of pairs) {
+      const [key = '', ...value] = pair.split('=');
+      fields.set(key, value.join('='));
+    }
+    const read = reader(fields, notes);
+    const from = route.recipe;
+    const spread = read<number | null>('sample', null, integer(0, from.batch - 1));
+    const recipe = parseRecipe(read, from);
+    // Without spreading one, a branch goes on with the samples that are there.
+    if (spread === null) recipe.batch = from.batch;
+    const noise = read('noise', 0, integer(0, LARGEST_SEED));
+    route.forks.push({ at, spread, noise, from });
+    route.recipe = recipe;
+  }
+  return route;
+}
