@@ -1,7 +1,7 @@
 """The declarative description of a model: one TOML file in `configs/`."""
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ class Config:
     unet: dict[str, Any]
     scheduler: dict[str, Any]
     training: TrainingConfig
+    # What runs start with, where that is not what others start with: for `reverie.json`.
+    sampling: dict[str, Any] = field(default_factory=dict)
 
     def recipe(self) -> dict[str, Any]:
         """What a checkpoint depends on: another budget may continue it, another network not."""

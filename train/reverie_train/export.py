@@ -53,6 +53,8 @@ def _write(config: Config, data: Dataset, denoiser: Denoiser, progress: dict, fo
         "parameters": parameter_count(denoiser),
         "gflop": round(gflop_per_pass(denoiser), 4),
     }
+    if config.sampling:
+        facts["sampling"] = config.sampling
     if denoiser.condition.summed:
         save_attributes(denoiser.condition, folder)
     else:

@@ -15,6 +15,8 @@ interface ModelFile {
 
 interface Model {
   description: string | null;
+  /** What runs of it start with, where that is not what the page starts with. */
+  sampling: Record<string, number | string>;
   files: ModelFile[];
 }
 
@@ -35,16 +37,19 @@ function modelFolders(root: string, others: string[]): Map<string, string> {
   return new Map(folders.map((folder) => [basename(folder), folder]));
 }
 
-function describe(folder: string): string | null {
+function facts(folder: string): Pick<Model, 'description' | 'sampling'> {
   const path = join(folder, 'reverie.json');
-  if (!existsSync(path)) return null;
-  const { description } = JSON.parse(readFileSync(path, 'utf8')) as { description?: string };
-  return description ?? null;
+  const none = { description: null, sampling: {} };
+  return existsSync(path)
+    ? { ...none, ...pick(JSON.parse(readFileSync(path, 'utf8')) as Partial<Model>) }
+    : none;
 }
+
+const pick = ({ description = null, sampling = {} }: Partial<Model>) => ({ description, sampling });
 
 function manifest(folders: Map<string, string>): Record<string, Model> {
   const model = (folder: string): Model => ({
-    description: describe(folder),
+    ...facts(folder),
     files: filesBelow(folder)
       .filter((path) => USED.test(path))
       .map((path) => {

@@ -11,6 +11,13 @@ declare module '@engine' {
 /** Every model folder by name, from `build/models.ts`. */
 declare module 'virtual:models' {
   import type { ModelFile } from './files';
-  const models: Record<string, { description: string | null; files: ModelFile[] }>;
+  const models: Record<
+    string,
+    {
+      description: string | null;
+      sampling: { sampler?: string; steps?: number; eta?: number; guidance_scale?: number };
+      files: ModelFile[];
+    }
+  >;
   export default models;
 }

@@ -1,9 +1,12 @@
 import models from 'virtual:models';
 import { neededFiles, totalBytes } from '../engine/files';
+import type { Sampling } from './page-state';
 
 export interface ShippedModel {
   name: string;
   description: string | null;
+  /** What its runs start with, where that is not what others start with. */
+  sampling: Sampling;
   /** What opening it fetches. */
   bytes: number;
 }
@@ -14,9 +17,10 @@ const size = ({ bytes }: ShippedModel) => Math.round(bytes / ALIKE_BYTES);
 
 /** The models that this page was built with, the smallest first: it is the one that starts. */
 export const MODELS: readonly ShippedModel[] = Object.entries(models)
-  .map(([name, { description, files }]) => ({
+  .map(([name, { description, sampling, files }]) => ({
     name,
     description,
+    sampling,
     bytes: totalBytes(neededFiles(files)),
   }))
   .sort((a, b) => size(a) - size(b) || a.name.localeCompare(b.name));

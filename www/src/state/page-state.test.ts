@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultState, formatHash, parseHash, type PageState } from './page-state';
+import { defaultState, formatHash, moved, parseHash, type PageState } from './page-state';
 
 const MODELS = ['small', 'large'];
 const defaults = () => defaultState('small');
@@ -157,5 +157,21 @@ describe('the link', () => {
     expect(state.forks.map(({ at }) => at)).toEqual([20]);
     expect(state.recipe.eta).toBe(1);
     expect(notes).toEqual(['The link says fork “lots”, which means nothing here.']);
+  });
+
+  it('starts with what its model starts with', () => {
+    const samplings = { large: { eta: 1, steps: 20 } };
+    const recipe = (hash: string) => parseHash(hash, MODELS, samplings).state.recipe;
+    expect(recipe('#reverse?model=large')).toMatchObject({ eta: 1, steps: 20 });
+    expect(recipe('#reverse?model=large&eta=0')).toMatchObject({ eta: 0, steps: 20 });
+    expect(recipe('')).toMatchObject({ eta: 0, steps: 50 });
+  });
+
+  it('takes to another model what was changed, and no more', () => {
+    const small = defaults().recipe;
+    const large = defaultState('large', { eta: 1 }).recipe;
+    expect(moved({ ...small, steps: 20 }, small, large)).toEqual({ ...large, steps: 20 });
+    expect(moved({ ...small, eta: 0.5 }, small, large).eta).toBe(0.5);
+    expect(moved(large, large, small)).toEqual(small);
   });
 });

@@ -39,7 +39,10 @@ export const MOST_STEPS = 1000;
 export const MOST_CHURN = 80;
 export const LARGEST_SEED = 0xffff_ffff;
 
-export function defaultState(model: string): PageState {
+/** What runs of a model start with, where that is not what others start with. */
+export type Sampling = Partial<Pick<PageRecipe, 'sampler' | 'steps' | 'eta' | 'guidance_scale'>>;
+
+export function defaultState(model: string, sampling: Sampling = {}): PageState {
   return {
     station: 'reverse',
     model,
@@ -61,12 +64,20 @@ export function defaultState(model: string): PageState {
       snr: null,
       langevin_steps: null,
       tolerance: null,
+      ...sampling,
     },
     forks: [],
     focus: 0,
     frame: null,
     forward: { source: 'sample', sample: 0, timestep: 300, noise_seed: 1, fresh: false },
   };
+}
+
+/** A recipe for another model: what was left as one starts is as the other starts. */
+export function moved(recipe: PageRecipe, from: PageRecipe, to: PageRecipe): PageRecipe {
+  const untouched = <Key extends keyof PageRecipe>(key: Key) => recipe[key] === from[key];
+  const keys = ['sampler', 'steps', 'eta', 'guidance_scale'] as const;
+  return { ...recipe, ...Object.fromEntries(keys.filter(untouched).map((key) => [key, to[key]])) };
 }
 
 /** The part of the address after `#`: the trunk's recipe, and how the branch differs from it. */
@@ -100,11 +111,12 @@ export function formatHash(state: PageState): string {
 
 /**
  * A damaged or unknown part falls back to its default and leaves a note; the rest is kept. The first
- * of `models` is the default.
+ * of `models` is the default; `samplings` are theirs.
  */
 export function parseHash(
   hash: string,
   models: readonly string[],
+  samplings: Readonly<Record<string, Sampling>> = {},
 ): { state: PageState; notes: string[] } {
   const state = defaultState(models[0] ?? '');
   const notes: string[] = [];
@@ -119,7 +131,8 @@ export function parseHash(
 
   const { forward } = state;
   state.model = read('model', state.model, among(...models));
-  const trunk = parseRecipe(read, state.recipe);
+  const defaults = defaultState(state.model, samplings[state.model]).recipe;
+  const trunk = parseRecipe(read, defaults);
   const { recipe, forks } = parseForks(trunk, fields.getAll('fork'), notes);
   Object.assign(state, { recipe, forks });
   state.focus = read('focus', state.focus, integer(0, recipe.batch - 1));

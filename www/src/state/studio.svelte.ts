@@ -16,6 +16,7 @@ import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
 import {
   defaultState,
+  moved,
   parseHash,
   type PageRecipe,
   type PageState,
@@ -26,12 +27,13 @@ import { Tree, type Branch } from './tree.svelte';
 import { fitted, valueNumbers } from './wish';
 
 const NAMES = MODELS.map(({ name }) => name);
+const SAMPLINGS = Object.fromEntries(MODELS.map(({ name, sampling }) => [name, sampling]));
 /** Long enough for a slider on its way to swallow the values it passes. */
 const DEBOUNCE_MS = 150;
 
 /** The state of the page and what can be done with it. The address is a copy of `page`. */
 export class Studio {
-  page: PageState = $state(parseHash('', NAMES).state);
+  page: PageState = $state(parseHash('', NAMES, SAMPLINGS).state);
   notes: string[] = $state([]);
 
   download: Download | null = $state.raw(null);
@@ -132,6 +134,11 @@ export class Studio {
       const names = this.model.class_names ?? [];
       this.#className = typeof class_label === 'number' ? (names[class_label] ?? null) : null;
     }
+    this.page.recipe = moved(
+      $state.snapshot(this.page.recipe),
+      defaultState('', SAMPLINGS[this.page.model]).recipe,
+      defaultState('', SAMPLINGS[name]).recipe,
+    );
     this.page.model = name;
     this.page.forks = [];
     this.page.frame = null;
@@ -310,7 +317,7 @@ export class Studio {
   }
 
   #readAddress(): void {
-    const { state, notes } = parseHash(location.hash, NAMES);
+    const { state, notes } = parseHash(location.hash, NAMES, SAMPLINGS);
     this.page = state;
     this.notes = notes;
   }
