@@ -1,0 +1,10 @@
+// Writes the page's Python programs: a JSON list of { recipe, model } comes in, one of scripts goes out.
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { runnerImport } from 'vite';
+
+const file = (path) => fileURLToPath(new URL(path, import.meta.url));
+const inline = { configFile: false, logLevel: 'error', root: file('..') };
+const { module } = await runnerImport(file('../src/export/python.ts'), inline);
+const asked = JSON.parse(await text(process.stdin));
+console.log(JSON.stringify(asked.map(({ recipe, model }) => module.pythonScript(recipe, model))));
