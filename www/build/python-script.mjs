@@ -7,4 +7,6 @@ const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 const inline = { configFile: false, logLevel: 'error', root: file('..') };
 const { module } = await runnerImport(file('../src/export/python.ts'), inline);
 const asked = JSON.parse(await text(process.stdin));
-console.log(JSON.stringify(asked.map(({ recipe, model }) => module.pythonScript(recipe, model))));
+const shown = (recipe) => ({ recipe, forks: [], start: null });
+const scripts = asked.map(({ recipe, model }) => module.pythonScript(shown(recipe), model));
+console.log(JSON.stringify(scripts));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { defaultState, type PageRecipe } from '../state/page-state';
 import type { Facts } from './condition';
-import { pythonScript } from './python';
+import { pythonScript, type Shown } from './python';
 
 const scheduler = { timestep_spacing: 'trailing', sigmas: 'native', threshold: 'none' } as const;
 const digits: Facts = {
@@ -28,8 +28,10 @@ const portraits: Facts = {
   ],
 };
 
+const shown = (recipe: PageRecipe): Shown => ({ recipe, forks: [], start: null });
+
 function script(recipe: Partial<PageRecipe>, model = digits): string {
-  const made = pythonScript({ ...defaultState('digits').recipe, ...recipe }, model);
+  const made = pythonScript(shown({ ...defaultState('digits').recipe, ...recipe }), model);
   return made.kind === 'script' ? made.text : `refused: ${made.why}`;
 }
 
@@ -135,6 +137,13 @@ test('what diffusers lacks is refused in a sentence', () => {
   for (const sampler of ['edm-euler', 'reverse-sde', 'pc', 'ald', 'pf-ode', 'rk45', 'tomorrows']) {
     expect(script({ sampler })).toMatch(/^refused: diffusers has .*\.$/);
   }
+});
+
+test('a run that does not start from noise is refused', () => {
+  const { recipe } = defaultState('digits');
+  const forks = [{ at: 5, spread: null, noise: 1, from: recipe }];
+  const forked = pythonScript({ ...shown(recipe), forks }, digits);
+  expect(forked).toMatchObject({ kind: 'none', why: expect.stringContaining('fork') });
 });
 
 test('a name is nothing but a name', () => {

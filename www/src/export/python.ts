@@ -1,3 +1,5 @@
+import type { StartPicture } from '../engine/protocol';
+import type { PageRoute } from '../state/forks';
 import type { PageRecipe } from '../state/page-state';
 import { condition, type Condition, type Facts } from './condition';
 import { chosenOptions, SCHEDULERS, WITHOUT, type Options, type Scheduler } from './schedulers';
@@ -5,8 +7,19 @@ import { chosenOptions, SCHEDULERS, WITHOUT, type Options, type Scheduler } from
 /** A Python program, or what keeps there from being one. */
 export type PythonScript = { kind: 'script'; text: string } | { kind: 'none'; why: string };
 
-/** The recipe's pictures by diffusers, from the same noise. */
-export function pythonScript(recipe: PageRecipe, model: Facts): PythonScript {
+/** What is shown: a recipe, and how its run came to where it is. */
+export interface Shown extends PageRoute {
+  /** The picture that it starts from. */
+  start: StartPicture | null;
+}
+
+/** The pictures that are shown by diffusers, from the same noise. */
+export function pythonScript({ recipe, forks, start }: Shown, model: Facts): PythonScript {
+  if (forks.length > 0 || start) {
+    const from = start ? 'starts from a picture' : 'is a fork of another';
+    const why = `This run ${from}; a program is written of runs that start from noise.`;
+    return { kind: 'none', why };
+  }
   const scheduler = SCHEDULERS[recipe.sampler];
   if (!scheduler) {
     const why =
