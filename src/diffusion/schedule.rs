@@ -10,6 +10,10 @@ pub use super::betas::{BetaSchedule, Ends};
 /// More training timesteps than this are refused: a table that size is a mistake.
 pub const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
+/// A larger terminal SNR leaves so much signal at the last timestep that the reverse process starts
+/// from noise that training never saw (Lin et al. 2023, arXiv:2305.08891, §3.1).
+pub const LARGEST_TERMINAL_SNR: f64 = 1e-3;
+
 /// A schedule that cannot be.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ScheduleError {
@@ -101,8 +105,7 @@ impl Schedule {
         alpha_bar.ok_or(ScheduleError::Timestep { timestep, last })
     }
 
-    /// ᾱ/(1 − ᾱ) of the last timestep: 0 is pure noise. Above about 1e-3 the
-    /// reverse process starts from noise that training never saw.
+    /// ᾱ/(1 − ᾱ) of the last timestep: 0 is pure noise, [`LARGEST_TERMINAL_SNR`] almost.
     pub fn terminal_snr(&self) -> f64 {
         self.alphas_cumprod.last().map_or(f64::INFINITY, |&a| snr(a))
     }

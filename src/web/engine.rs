@@ -17,6 +17,7 @@ use super::golden::Golden;
 use super::moment::lens_of;
 use super::screen::Screen;
 use super::{error, probe};
+use crate::diffusion::schedule::LARGEST_TERMINAL_SNR;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::case::relative_error;
@@ -196,7 +197,11 @@ impl Engine {
         let mut state = self.state.borrow_mut();
         let schedule = &state.forward()?.0.schedule;
         let alphas = js_sys::Float32Array::from(schedule.alphas_cumprod.as_slice());
-        object(&[("alphas_cumprod", alphas.into()), ("terminal_snr", schedule.terminal_snr().into())])
+        object(&[
+            ("alphas_cumprod", alphas.into()),
+            ("terminal_snr", schedule.terminal_snr().into()),
+            ("largest_terminal_snr", LARGEST_TERMINAL_SNR.into()),
+        ])
     }
 }
 

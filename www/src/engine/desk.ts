@@ -140,7 +140,7 @@ async function open(name: string): Promise<void> {
   if (!current()) return;
   const model = await engine.load(weights);
   loaded = { engine, player, weights, files, folder };
-  post({ type: 'ready', name, model, ...engine.schedule() });
+  post({ type: 'ready', name, model, schedule: engine.schedule() });
 }
 
 async function boot(message: Boot): Promise<void> {

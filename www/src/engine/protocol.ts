@@ -10,6 +10,7 @@ import type {
   Recipe,
   RunFacts,
   Sampler,
+  ScheduleFacts,
   SelfTest,
   Surface,
 } from './types';
@@ -126,13 +127,7 @@ export type News =
   | { type: 'download'; download: Download }
   | { type: 'samplers'; samplers: Sampler[] }
   | { type: 'device'; device: DeviceFacts; thread: ThreadName }
-  | {
-      type: 'ready';
-      name: string;
-      model: ModelFacts;
-      alphas_cumprod: Float32Array;
-      terminal_snr: number;
-    }
+  | { type: 'ready'; name: string; model: ModelFacts; schedule: ScheduleFacts }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
   | { type: 'forward'; facts: ForwardFacts }

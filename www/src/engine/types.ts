@@ -240,6 +240,14 @@ export interface Moment {
   rows: Row[];
 }
 
+/** ᾱ of every training timestep, and the signal-to-noise ratio that the last one leaves. */
+export interface ScheduleFacts {
+  alphas_cumprod: Float32Array;
+  terminal_snr: number;
+  /** With more of it the reverse process starts from noise that training never saw. */
+  largest_terminal_snr: number;
+}
+
 /** x_t as the chain of single steps makes it: NCHW in the model's range. */
 export interface ChainMoment {
   values: Float32Array;
@@ -305,6 +313,5 @@ export interface Engine {
   chain(): ChainMoment;
   /** One call of the network on the x_t that is shown, with the recipe's condition and guidance. */
   look(recipe: Recipe): Promise<Look>;
-  /** The signal-to-noise ratio of the last timestep is the terminal one. */
-  schedule(): { alphas_cumprod: Float32Array; terminal_snr: number };
+  schedule(): ScheduleFacts;
 }

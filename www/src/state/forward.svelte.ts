@@ -1,20 +1,50 @@
-import type { ForwardFacts, RunFacts } from '../engine/types';
+import type { ChainMoment, ForwardFacts, Histogram, RunFacts } from '../engine/types';
 import { resample } from './drawing';
-import { LARGEST_SEED, type PageState } from './page-state';
+import { Microscope } from './microscope.svelte';
+import { Newest } from './newest';
+import { LARGEST_SEED, type ForwardSource, type PageState } from './page-state';
+import { inverted, parsePicture, pictureOf, pictureText, valuesOf, type Picture } from './picture';
 import type { Studio } from './studio.svelte';
+import { hasBrightEdge, seen, type Original } from './upload';
+
+/** A source whose picture is the visitor's own, and travels in the link. */
+export type OwnSource = Exclude<ForwardSource, 'sample'>;
 
 /** The forward process: an image, a timestep, a noise, and what the engine made of them. */
 export class Forward {
   facts: ForwardFacts | null = $state.raw(null);
+  /** How the values of the closed form's x_t are spread. */
+  spread: Histogram | null = $state.raw(null);
+  /** x_t as the chain of single steps makes it. */
+  chain: ChainMoment | null = $state.raw(null);
   /** The finished samples of the current run, NCHW, one after the other. */
   samples: Float32Array | null = $state.raw(null);
-  drawing: Float32Array | null = $state.raw(null);
+  readonly pictures: Record<OwnSource, Picture | null> = $state({
+    drawing: null,
+    file: null,
+    camera: null,
+  });
+  /** Counts the drawings that came from elsewhere than the pad: it has to take them over. */
+  arrivals = $state(0);
+  readonly inverts: Record<OwnSource, boolean> = $state({
+    drawing: false,
+    file: false,
+    camera: false,
+  });
+  readonly microscope: Microscope;
   readonly #studio: Studio;
+  readonly #moments = new Newest();
+  readonly #originals: Record<OwnSource, Original | null> = {
+    drawing: null,
+    file: null,
+    camera: null,
+  };
   #sentImage: Float32Array | null = null;
   #sampledRun: RunFacts | null = null;
 
   constructor(studio: Studio) {
     this.#studio = studio;
+    this.microscope = new Microscope(studio);
   }
 
   get #choice(): PageState['forward'] {
@@ -22,9 +52,12 @@ export class Forward {
   }
 
   /** x₀, as the model sees it. */
-  readonly image = $derived.by(() =>
-    this.#choice.source === 'drawing' ? this.drawing : this.sample(this.#choice.sample),
-  );
+  readonly image = $derived.by(() => {
+    const { source, sample } = this.#choice;
+    if (source === 'sample') return this.sample(sample);
+    const picture = this.pictures[source];
+    return picture && valuesOf(picture);
+  });
 
   sample(index: number): Float32Array | null {
     const { model } = this.#studio;
@@ -35,6 +68,7 @@ export class Forward {
 
   set(change: Partial<PageState['forward']>): void {
     Object.assign(this.#choice, change);
+    if (change.source) this.#keepText();
     if (change.source === 'sample') this.#studio.finish();
     this.#studio.saveAddress();
   }
@@ -43,15 +77,84 @@ export class Forward {
     this.set({ noise_seed: Math.floor(Math.random() * (LARGEST_SEED + 1)) });
   }
 
-  /** Another model: its pictures are of another size. */
+  /** Another model: what its samples are is not known yet. */
   clear(): void {
-    this.facts = this.samples = this.drawing = null;
+    this.facts = this.samples = this.spread = this.chain = null;
     this.#sentImage = this.#sampledRun = null;
+    this.microscope.clear();
+  }
+
+  /**
+   * Takes the pictures over to the model that is open, and the one of the link. Returns whether
+   * that one could be read.
+   */
+  fit(): boolean {
+    const { model } = this.#studio;
+    const { source, picture: text } = this.#choice;
+    if (!model) return true;
+    const values = model.channels * model.height * model.width;
+    for (const own of ['drawing', 'file', 'camera'] as const) {
+      const original = this.#originals[own];
+      if (original) this.#see(own, original);
+      else if (this.pictures[own]?.length !== values) this.pictures[own] = null;
+    }
+    this.arrivals++;
+    if (source === 'sample' || !text) {
+      this.#keepText();
+      return true;
+    }
+    const picture = parsePicture(text, values);
+    if (picture) {
+      this.pictures[source] = picture;
+      this.inverts[source] = false;
+      this.#originals[source] = null;
+    }
+    this.#keepText();
+    return picture !== null;
   }
 
   setInk(ink: Uint8ClampedArray | null): void {
     const { model } = this.#studio;
-    this.drawing = ink && model ? resample(ink, model) : null;
+    const values = ink && model ? resample(ink, model) : null;
+    this.#put('drawing', values && pictureOf(values));
+  }
+
+  /** A picture from a file or the camera; dark ink on a bright ground is inverted for grey models. */
+  take(source: 'file' | 'camera', original: Original): void {
+    const { model } = this.#studio;
+    if (!model) return;
+    this.#originals[source] = original;
+    this.inverts[source] = model.channels === 1 && hasBrightEdge(seen(original, model), model);
+    this.#see(source, original);
+    this.set({ source });
+  }
+
+  invert(source: OwnSource): void {
+    const { model } = this.#studio;
+    const picture = this.pictures[source];
+    if (!model || !picture) return;
+    this.inverts[source] = !this.inverts[source];
+    this.#put(source, inverted(picture, model.width, model.height, model.pad));
+  }
+
+  #see(source: OwnSource, original: Original): void {
+    const { model } = this.#studio;
+    if (!model) return;
+    const picture = seen(original, model);
+    const { width, height, pad } = model;
+    this.pictures[source] = this.inverts[source] ? inverted(picture, width, height, pad) : picture;
+  }
+
+  #put(source: OwnSource, picture: Picture | null): void {
+    this.pictures[source] = picture;
+    this.#keepText();
+    this.#studio.saveAddress();
+  }
+
+  #keepText(): void {
+    const { source } = this.#choice;
+    const picture = source === 'sample' ? null : this.pictures[source];
+    this.#choice.picture = picture ? pictureText(picture) : '';
   }
 
   /** Reads the samples of a run that has ended; call it when that changes. */
@@ -83,5 +186,13 @@ export class Forward {
     }
     const seed = fresh ? (noise_seed + timestep) % (LARGEST_SEED + 1) : noise_seed;
     client.post({ type: 'forward', timestep, noise_seed: seed });
+    void this.#moments.do(async () => {
+      const [chain, spread] = await Promise.all([
+        client.ask({ ask: 'chain', timestep, noise_seed }),
+        client.ask({ ask: 'histogram', surface: 'forward', frame: 0 }),
+      ]);
+      if (this.image) Object.assign(this, { chain, spread });
+    });
+    this.microscope.rest();
   }
 }

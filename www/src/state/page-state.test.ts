@@ -29,7 +29,14 @@ const everyFieldChanged: PageState = {
   forks: [],
   focus: 3,
   frame: 31,
-  forward: { source: 'drawing', sample: 2, timestep: 999, noise_seed: 12, fresh: true },
+  forward: {
+    source: 'drawing',
+    sample: 2,
+    timestep: 999,
+    noise_seed: 12,
+    fresh: true,
+    picture: 'eNpjYGBg-_',
+  },
 };
 
 describe('the link', () => {
@@ -114,6 +121,9 @@ describe('the link', () => {
     'sample=4',
     't=1000',
     'noise=pink',
+    'source=scanner',
+    'picture=',
+    'picture=a%20b',
   ])('falls back with a note on %s', (field) => {
     const { state, notes } = parseHash(`#reverse?${field}`, MODELS);
     expect(state).toEqual(defaults());

@@ -1,11 +1,14 @@
 import type { Recipe } from '../engine/types';
 import { forkText, parseForks, recipesOf, type PageFork } from './forks';
+import { LONGEST_PICTURE_TEXT } from './picture';
 import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
 import type { Choices } from './wish';
 
 export const STATIONS = ['reverse', 'forward'] as const;
 export type Station = (typeof STATIONS)[number];
-export type ForwardSource = 'sample' | 'drawing';
+/** Where the picture of the forward process comes from. */
+export const SOURCES = ['sample', 'drawing', 'file', 'camera'] as const;
+export type ForwardSource = (typeof SOURCES)[number];
 
 /** The engine's recipe, with attributes by name; they are `null` for a model of classes. */
 export type PageRecipe = Omit<Recipe, 'attributes'> & { attributes: Choices | null };
@@ -30,6 +33,8 @@ export interface PageState {
     noise_seed: number;
     /** New noise at every t, or the same. */
     fresh: boolean;
+    /** What was drawn, opened or taken, as `pictureText` writes it; empty while there is none. */
+    picture: string;
   };
 }
 
@@ -69,7 +74,14 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
     forks: [],
     focus: 0,
     frame: null,
-    forward: { source: 'sample', sample: 0, timestep: 300, noise_seed: 1, fresh: false },
+    forward: {
+      source: 'sample',
+      sample: 0,
+      timestep: 300,
+      noise_seed: 1,
+      fresh: false,
+      picture: '',
+    },
   };
 }
 
@@ -96,6 +108,7 @@ export function formatHash(state: PageState): string {
     fields.set('t', String(forward.timestep));
     fields.set('noise', forward.fresh ? 'fresh' : 'same');
     fields.set('noise-seed', String(forward.noise_seed));
+    if (forward.source !== 'sample' && forward.picture) fields.set('picture', forward.picture);
   }
   // These signs may stand in an address as they are, and are easier to read; a plus is no space.
   const query = fields
@@ -138,11 +151,14 @@ export function parseHash(
   state.focus = read('focus', state.focus, integer(0, recipe.batch - 1));
   const longest = forks.length > 0 ? MOST_STEPS : recipe.steps;
   state.frame = read('frame', state.frame, integer(0, longest));
-  forward.source = read('source', forward.source, among<ForwardSource>('sample', 'drawing'));
+  forward.source = read('source', forward.source, among(...SOURCES));
   forward.sample = read('sample', forward.sample, integer(0, recipe.batch - 1));
   forward.timestep = read('t', forward.timestep, integer(0, MOST_STEPS - 1));
   forward.fresh =
     read('noise', forward.fresh ? 'fresh' : 'same', among('same', 'fresh')) === 'fresh';
   forward.noise_seed = read('noise-seed', forward.noise_seed, integer(0, LARGEST_SEED));
+  forward.picture = read('picture', '', (text) =>
+    /^[\w-]+$/.test(text) && text.length <= LONGEST_PICTURE_TEXT ? text : undefined,
+  );
   return { state, notes };
 }

@@ -8,7 +8,15 @@ import {
   type Problem,
   type ThreadName,
 } from '../engine/protocol';
-import type { DeviceFacts, ModelFacts, Recipe, RunFacts, Sampler, Surface } from '../engine/types';
+import type {
+  DeviceFacts,
+  ModelFacts,
+  Recipe,
+  RunFacts,
+  Sampler,
+  ScheduleFacts,
+  Surface,
+} from '../engine/types';
 import { Address } from './address';
 import { MODELS } from './catalogue';
 import { engineRoute, recipesOf, type PageRoute } from './forks';
@@ -41,7 +49,7 @@ export class Studio {
   device: DeviceFacts | null = $state.raw(null);
   thread: ThreadName = $state('worker');
   model: ModelFacts | null = $state.raw(null);
-  alphasCumprod: Float32Array | null = $state.raw(null);
+  schedule: ScheduleFacts | null = $state.raw(null);
   problem: Problem | null = $state.raw(null);
 
   run: RunFacts | null = $state.raw(null);
@@ -142,6 +150,8 @@ export class Studio {
     this.page.model = name;
     this.page.forks = [];
     this.page.frame = null;
+    // Of the picture's own size it is taken over, or seen anew: as text it is of the old model's.
+    this.page.forward.picture = '';
     this.#openModel();
   }
 
@@ -337,7 +347,7 @@ export class Studio {
   #useModel(opened: Extract<News, { type: 'ready' }>): void {
     this.#opened = opened;
     this.model = opened.model;
-    this.alphasCumprod = opened.alphas_cumprod;
+    this.schedule = opened.schedule;
     this.#fitToModel(opened.model);
     this.#startRun();
   }
@@ -373,6 +383,11 @@ export class Studio {
     });
   }
 
+  /** The recipe of what is shown, in the engine's words. */
+  engineRecipe(): Recipe {
+    return this.#translated($state.snapshot(this.page.recipe));
+  }
+
   /** In the engine's words: values by their numbers. */
   #translated(recipe: PageRecipe): Recipe {
     const { attributes } = recipe;
@@ -389,6 +404,9 @@ export class Studio {
     for (const recipe of recipesOf(page)) this.#fitRecipe(recipe, model);
     this.#className = null;
     page.forward.timestep = Math.min(page.forward.timestep, model.num_train_timesteps - 1);
+    if (!this.forward.fit()) {
+      this.#note('The picture of the link is damaged, or was made for another model.');
+    }
   }
 
   #fitRecipe(recipe: PageRecipe, model: ModelFacts): void {
