@@ -20,6 +20,8 @@ const FLAGS = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--no-sandbox',
+  // A camera that shows a moving pattern; each page is still asked for the permission.
+  '--use-fake-device-for-media-stream',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',

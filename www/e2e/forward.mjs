@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { AxeBuilder } from '@axe-core/playwright';
 import { test } from './harness.mjs';
-import { greyOf, largestDifference, statistics, visit } from './visit.mjs';
+import { drawn, greyOf, largestDifference, statistics, visit } from './visit.mjs';
 
 const SIDE = 32;
 const NOISED = 'x t, the noised picture';
@@ -95,3 +96,94 @@ test('forward: plays by itself, and back in Reverse the run is as it was left', 
     assert.ok(statistics(picture).std > 30, 'the picture has gone');
   });
 });
+
+const CLOSED = 'Pixels of x t, At once, against a unit normal';
+const CHAIN = 'Pixels of x t, Link by link, against a unit normal';
+
+/** Mean and deviation, as the histogram tells those who do not see it. */
+async function moments({ page }, label) {
+  const text = await page.getByRole('img', { name: label }).getAttribute('aria-label');
+  const [mean, std] = text
+    .split(': ')[1]
+    .replaceAll('−', '-')
+    .match(/-?[\d.]+/g)
+    .map(Number);
+  return { mean, std };
+}
+
+/** When the slider has rested: the microscope has looked at what is shown. */
+async function looked(visitor) {
+  const glass = visitor.page.locator('.pictures[aria-busy=false]');
+  await visitor.page.waitForTimeout(150);
+  await visitor.until('the network has looked', async () => (await glass.count()) === 1);
+  return Number(await visitor.page.locator('output').filter({ visible: true }).textContent());
+}
+
+test('forward: both ways have the same moments, and end in a unit normal', async (url) => {
+  await visit(url + link('t=0&noise-seed=4'), async (visitor) => {
+    await visitor.until('the sample is there', () => visitor.timeline.isEnabled());
+    // Five standard errors of 1,024 values, and what the two decimals leave.
+    const within = (noise) => (5 * noise) / Math.sqrt(SIDE * SIDE) + 0.01;
+    for (const [timestep, noise] of [
+      [0, 0.02],
+      [300, 0.47],
+      [999, 1],
+    ]) {
+      await visitor.timeline.fill(String(timestep));
+      await looked(visitor);
+      const [closed, chain] = [await moments(visitor, CLOSED), await moments(visitor, CHAIN)];
+      for (const moment of ['mean', 'std']) {
+        const apart = Math.abs(closed[moment] - chain[moment]);
+        assert.ok(apart < 1.5 * within(noise), `t ${timestep}: ${moment}s are ${apart} apart`);
+      }
+      if (timestep < 999) continue;
+      for (const { mean, std } of [closed, chain]) {
+        assert.ok(Math.abs(mean) < within(1) && Math.abs(std - 1) < within(1), `${mean}, ${std}`);
+      }
+    }
+    const chained = await drawn(visitor.page, 'x t, noised link by link');
+    const { std } = statistics(chained);
+    assert.ok(std > 70 && std < 110, `the chain’s picture has a deviation of ${std} of 255`);
+  });
+});
+
+test('forward: the microscope sees the picture at small t, and guesses at large t', async (url) => {
+  await visit(url + link('t=20&sample=3'), async (visitor) => {
+    await visitor.until('the sample is there', () => visitor.timeline.isEnabled());
+    const errors = [];
+    for (const timestep of [20, 400, 999]) {
+      await visitor.timeline.fill(String(timestep));
+      errors.push(await looked(visitor));
+    }
+    const [near, middle, far] = errors;
+    assert.ok(near < 0.1, `at t = 20 the error is ${near}`);
+    assert.ok(near < middle && middle < far && far > 0.2, errors.join(', '));
+    // The pictures say the same as the number.
+    const guess = await drawn(visitor.page, 'x nought hat, what the network makes of x t');
+    const picture = await drawn(visitor.page, 'x nought, what the model sees of the picture');
+    const squares = guess.map((level, at) => ((level - picture[at]) / 127.5) ** 2);
+    const rms = Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length);
+    assert.ok(Math.abs(rms - far) < 0.05, `the pictures are ${rms} apart, it says ${far}`);
+  });
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`forward: axe finds nothing (${colorScheme})`, async (url) => {
+    await visit(
+      url + link('t=400'),
+      async (visitor) => {
+        await visitor.until('the sample is there', () => visitor.timeline.isEnabled());
+        for (const source of ['A sample', 'Your drawing', 'A file', 'The camera']) {
+          await visitor.radio('Picture', source).check({ force: true });
+          const { violations } = await new AxeBuilder({ page: visitor.page }).analyze();
+          assert.deepEqual(
+            violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`),
+            [],
+            source,
+          );
+        }
+      },
+      { colorScheme },
+    );
+  });
+}

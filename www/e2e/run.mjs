@@ -5,6 +5,7 @@ import './reverse.mjs';
 import './samplers.mjs';
 import './schedules.mjs';
 import './forward.mjs';
+import './pictures.mjs';
 import './states.mjs';
 import './branches.mjs';
 import './device-loss.mjs';

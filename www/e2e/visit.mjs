@@ -142,6 +142,15 @@ export class Visit {
   }
 }
 
+/** The grey values of a small picture that the page itself has drawn, row by row. */
+export function drawn(page, description) {
+  return page.getByRole('img', { name: description }).evaluate((picture) => {
+    const canvas = picture.querySelector('canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel]);
+  });
+}
+
 export const greyOf = (values) =>
   Array.from(values, (value) => Math.min(Math.max((value + 1) * 127.5, 0), 255));
 

@@ -121,10 +121,8 @@ export class Forward {
 
   /** A picture from a file or the camera; dark ink on a bright ground is inverted for grey models. */
   take(source: 'file' | 'camera', original: Original): void {
-    const { model } = this.#studio;
-    if (!model) return;
     this.#originals[source] = original;
-    this.inverts[source] = model.channels === 1 && hasBrightEdge(seen(original, model), model);
+    this.pictures[source] = null;
     this.#see(source, original);
     this.set({ source });
   }
@@ -141,8 +139,11 @@ export class Forward {
     const { model } = this.#studio;
     if (!model) return;
     const picture = seen(original, model);
-    const { width, height, pad } = model;
-    this.pictures[source] = this.inverts[source] ? inverted(picture, width, height, pad) : picture;
+    const { channels, width, height, pad } = model;
+    const grey = channels === 1;
+    if (!this.pictures[source]) this.inverts[source] = grey && hasBrightEdge(picture, model);
+    const inverts = grey && this.inverts[source];
+    this.pictures[source] = inverts ? inverted(picture, width, height, pad) : picture;
   }
 
   #put(source: OwnSource, picture: Picture | null): void {
