@@ -59,11 +59,21 @@ export class Forward {
     return picture && valuesOf(picture);
   });
 
+  /** Values of one picture of the model. */
+  get size(): number {
+    const { channels, height, width } = this.#studio.model ?? { channels: 0, height: 0, width: 0 };
+    return channels * height * width;
+  }
+
+  /** The seed of the noise at this t. */
+  readonly seed = $derived.by(() => {
+    const { timestep, noise_seed, fresh } = this.#choice;
+    return fresh ? (noise_seed + timestep) % (LARGEST_SEED + 1) : noise_seed;
+  });
+
   sample(index: number): Float32Array | null {
-    const { model } = this.#studio;
-    if (!model || !this.samples) return null;
-    const size = model.channels * model.height * model.width;
-    return this.samples.subarray(index * size, (index + 1) * size);
+    const { size } = this;
+    return this.samples && this.samples.subarray(index * size, (index + 1) * size);
   }
 
   set(change: Partial<PageState['forward']>): void {
@@ -92,18 +102,17 @@ export class Forward {
     const { model } = this.#studio;
     const { source, picture: text } = this.#choice;
     if (!model) return true;
-    const values = model.channels * model.height * model.width;
     for (const own of ['drawing', 'file', 'camera'] as const) {
       const original = this.#originals[own];
       if (original) this.#see(own, original);
-      else if (this.pictures[own]?.length !== values) this.pictures[own] = null;
+      else if (this.pictures[own]?.length !== this.size) this.pictures[own] = null;
     }
     this.arrivals++;
     if (source === 'sample' || !text) {
       this.#keepText();
       return true;
     }
-    const picture = parsePicture(text, values);
+    const picture = parsePicture(text, this.size);
     if (picture) {
       this.pictures[source] = picture;
       this.inverts[source] = false;
@@ -169,24 +178,31 @@ export class Forward {
     if (this.#studio.run === run) this.samples = samples;
   }
 
-  /** Tells a new engine, which has nothing of the old one, what it was. */
+  /** Tells an engine that has another picture, or none, what it was. */
   resend(): void {
     this.#sentImage = null;
-    this.show();
+    if (this.#studio.page.station === 'forward') this.show();
+  }
+
+  /** Back to a picture from this x_t: SDEdit (Meng et al. 2021), where the picture is a drawing. */
+  reverse(): void {
+    if (!this.image) return;
+    const { timestep } = this.#choice;
+    const picture = pictureText(pictureOf(this.image));
+    this.#studio.startFrom({ timestep, noise_seed: this.seed, picture });
   }
 
   /** Tells the engine what to show; call it when the image, t or the noise changes. */
   show(): void {
     const { client } = this.#studio;
-    const { timestep, noise_seed, fresh } = this.#choice;
+    const { timestep, noise_seed } = this.#choice;
     const image = this.image;
     if (!client || !image) return;
     if (image !== this.#sentImage) {
       this.#sentImage = image;
       client.post({ type: 'forward_image', values: image });
     }
-    const seed = fresh ? (noise_seed + timestep) % (LARGEST_SEED + 1) : noise_seed;
-    client.post({ type: 'forward', timestep, noise_seed: seed });
+    client.post({ type: 'forward', timestep, noise_seed: this.seed });
     void this.#moments.do(async () => {
       const [chain, spread] = await Promise.all([
         client.ask({ ask: 'chain', timestep, noise_seed }),

@@ -28,6 +28,7 @@ const everyFieldChanged: PageState = {
   },
   forks: [],
   focus: 3,
+  start: { timestep: 700, noise_seed: 3, picture: 'eNpjYA_-' },
   frame: 31,
   forward: {
     source: 'drawing',
@@ -124,6 +125,11 @@ describe('the link', () => {
     'source=scanner',
     'picture=',
     'picture=a%20b',
+    'start=',
+    'start=1000:1:eNpj',
+    'start=500:1',
+    'start=500:1:e.pj',
+    'start=500:-1:eNpj',
   ])('falls back with a note on %s', (field) => {
     const { state, notes } = parseHash(`#reverse?${field}`, MODELS);
     expect(state).toEqual(defaults());

@@ -1,6 +1,6 @@
 import type { Recipe } from '../engine/types';
 import { forkText, parseForks, recipesOf, type PageFork } from './forks';
-import { LONGEST_PICTURE_TEXT } from './picture';
+import { isShort } from './picture';
 import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
 import type { Choices } from './wish';
 
@@ -13,6 +13,13 @@ export type ForwardSource = (typeof SOURCES)[number];
 /** The engine's recipe, with attributes by name; they are `null` for a model of classes. */
 export type PageRecipe = Omit<Recipe, 'attributes'> & { attributes: Choices | null };
 
+/** x_t of a picture, as `pictureText` writes it. */
+export interface PageStart {
+  timestep: number;
+  noise_seed: number;
+  picture: string;
+}
+
 /** Everything a link carries: the page is a function of it. */
 export interface PageState {
   station: Station;
@@ -20,6 +27,8 @@ export interface PageState {
   model: string;
   /** Of the branch that is shown. */
   recipe: PageRecipe;
+  /** What the trunk starts from in the place of x_T. */
+  start: PageStart | null;
   /** The forks on the way to it; none for the trunk. */
   forks: PageFork[];
   /** The sample that the lenses' numbers and the filmstrip are of. */
@@ -71,6 +80,7 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
       tolerance: null,
       ...sampling,
     },
+    start: null,
     forks: [],
     focus: 0,
     frame: null,
@@ -92,11 +102,28 @@ export function moved(recipe: PageRecipe, from: PageRecipe, to: PageRecipe): Pag
   return { ...recipe, ...Object.fromEntries(keys.filter(untouched).map((key) => [key, to[key]])) };
 }
 
+const startText = ({ timestep, noise_seed, picture }: PageStart) =>
+  `${timestep}:${noise_seed}:${picture}`;
+
+function parseStart(text: string): PageStart | undefined {
+  const [t = '', seed = '', letters = '', ...others] = text.split(':');
+  const timestep = integer(0, MOST_STEPS - 1)(t);
+  const noise_seed = integer(0, LARGEST_SEED)(seed);
+  const picture = parsePictureText(letters);
+  if (timestep === undefined || noise_seed === undefined || !picture) return undefined;
+  return others.length === 0 ? { timestep, noise_seed, picture } : undefined;
+}
+
+/** Only its letters are looked at: what it is of depends on the model. */
+const parsePictureText = (text: string) =>
+  /^[\w-]+$/.test(text) && isShort(text) ? text : undefined;
+
 /** The part of the address after `#`: the trunk's recipe, and how the branch differs from it. */
 export function formatHash(state: PageState): string {
-  const { station, model, forks, focus, frame, forward } = state;
+  const { station, model, start, forks, focus, frame, forward } = state;
   const [trunk, ...branches] = recipesOf(state) as [PageRecipe, ...PageRecipe[]];
   const fields = new URLSearchParams({ model, ...recipeTexts(trunk) });
+  if (start && isShort(start.picture)) fields.set('start', startText(start));
   forks.forEach((fork, index) => {
     fields.append('fork', forkText(fork, branches[index] ?? trunk));
   });
@@ -108,7 +135,8 @@ export function formatHash(state: PageState): string {
     fields.set('t', String(forward.timestep));
     fields.set('noise', forward.fresh ? 'fresh' : 'same');
     fields.set('noise-seed', String(forward.noise_seed));
-    if (forward.source !== 'sample' && forward.picture) fields.set('picture', forward.picture);
+    const { picture } = forward;
+    if (forward.source !== 'sample' && picture && isShort(picture)) fields.set('picture', picture);
   }
   // These signs may stand in an address as they are, and are easier to read; a plus is no space.
   const query = fields
@@ -157,8 +185,7 @@ export function parseHash(
   forward.fresh =
     read('noise', forward.fresh ? 'fresh' : 'same', among('same', 'fresh')) === 'fresh';
   forward.noise_seed = read('noise-seed', forward.noise_seed, integer(0, LARGEST_SEED));
-  forward.picture = read('picture', '', (text) =>
-    /^[\w-]+$/.test(text) && text.length <= LONGEST_PICTURE_TEXT ? text : undefined,
-  );
+  forward.picture = read('picture', '', parsePictureText);
+  state.start = read<PageStart | null>('start', null, parseStart);
   return { state, notes };
 }

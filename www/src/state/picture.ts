@@ -7,7 +7,7 @@ import { unzlibSync, zlibSync } from 'fflate';
 export type Picture = Uint8Array;
 
 /** Longer ones are left out of links. */
-export const LONGEST_PICTURE_TEXT = 64_000;
+const LONGEST_PICTURE_TEXT = 64_000;
 
 export const valuesOf = (picture: Picture) =>
   Float32Array.from(picture, (level) => level / 127.5 - 1);
@@ -15,13 +15,15 @@ export const valuesOf = (picture: Picture) =>
 export const pictureOf = (values: ArrayLike<number>): Picture =>
   Uint8Array.from(values, (value) => Math.round((Math.min(Math.max(value, -1), 1) + 1) * 127.5));
 
-/** As it stands in a link; empty where it is too long for one. */
+/** As it stands in a link, where it is not too long for one. */
 export function pictureText(picture: Picture): string {
   const packed = zlibSync(picture, { level: 9 });
   const letters = Array.from(packed, (byte) => String.fromCharCode(byte)).join('');
-  const text = btoa(letters).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-  return text.length <= LONGEST_PICTURE_TEXT ? text : '';
+  return btoa(letters).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
+
+/** Whether a link has room for it. */
+export const isShort = (text: string) => text.length <= LONGEST_PICTURE_TEXT;
 
 /** `null` for one that is damaged, or not of so many values. */
 export function parsePicture(text: string, values: number): Picture | null {

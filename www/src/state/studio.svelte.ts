@@ -6,6 +6,7 @@ import {
   type News,
   type Position,
   type Problem,
+  type StartPicture,
   type ThreadName,
 } from '../engine/protocol';
 import type {
@@ -27,9 +28,11 @@ import {
   moved,
   parseHash,
   type PageRecipe,
+  type PageStart,
   type PageState,
   type Station,
 } from './page-state';
+import { parsePicture, valuesOf } from './picture';
 import { fittedInterval } from './sampler';
 import { Tree, type Branch } from './tree.svelte';
 import { fitted, valueNumbers } from './wish';
@@ -129,6 +132,27 @@ export class Studio {
     if (station === 'forward' && this.page.forward.source === 'sample') this.finish();
   }
 
+  /** Runs back from x_t of a picture; `null` goes back to runs from noise alone. */
+  startFrom(start: PageStart | null): void {
+    const { page } = this;
+    Object.assign(page, { start, forks: [], focus: 0, frame: null });
+    if (start) {
+      page.recipe.class_label = this.forward.microscope.label;
+      // Without noise on the way every sample would be the same.
+      const { eta, s_churn } = page.recipe;
+      if (!this.sampler?.stochastic && eta === 0 && s_churn === 0) page.recipe.batch = 1;
+      page.forward.sample = Math.min(page.forward.sample, page.recipe.batch - 1);
+    }
+    if (page.station === 'reverse') {
+      this.saveAddress();
+    } else {
+      page.station = 'reverse';
+      this.#address.push($state.snapshot(page));
+    }
+    clearTimeout(this.#pending);
+    this.#startRun();
+  }
+
   /** Computes the rest of the run: the forward process starts from a finished sample. */
   finish(): void {
     if (!this.ended) this.#move('finish');
@@ -148,6 +172,7 @@ export class Studio {
       defaultState('', SAMPLINGS[name]).recipe,
     );
     this.page.model = name;
+    this.page.start = null;
     this.page.forks = [];
     this.page.frame = null;
     // Of the picture's own size it is taken over, or seen anew: as text it is of the old model's.
@@ -354,7 +379,7 @@ export class Studio {
 
   /** Back, forward, or another link in the same tab: only another recipe is another run. */
   #followAddress(): void {
-    const route = () => JSON.stringify([this.page.recipe, this.page.forks]);
+    const route = () => JSON.stringify([this.page.recipe, this.page.start, this.page.forks]);
     const before = route();
     const { model } = this.page;
     this.#readAddress();
@@ -368,7 +393,7 @@ export class Studio {
 
   #startRun(): void {
     if (!this.model) return;
-    const { recipe, forks, frame, station } = $state.snapshot(this.page);
+    const { recipe, forks, start, frame, station } = $state.snapshot(this.page);
     const motion = station === 'forward' ? this.#motionOfForward() : this.#motionOfPlay();
     this.computed = this.frame = this.networkCalls = 0;
     this.motion = motion;
@@ -377,10 +402,20 @@ export class Studio {
     this.#client?.post({
       type: 'run',
       generation: ++this.#generation,
-      route: engineRoute({ recipe, forks }, null, (one) => this.#translated(one)),
+      route: engineRoute({ recipe, forks }, start && this.#startPicture(start), (one) =>
+        this.#translated(one),
+      ),
       motion,
       stop_at: station === 'forward' ? null : frame,
     });
+  }
+
+  #startPicture({ picture, timestep, noise_seed }: PageStart): StartPicture | null {
+    const read = this.model && parsePicture(picture, this.forward.size);
+    if (read) return { values: valuesOf(read), timestep, noise_seed };
+    this.#note('The picture that the link starts from is damaged, or was made for another model.');
+    this.page.start = null;
+    return null;
   }
 
   /** The recipe of what is shown, in the engine's words. */
@@ -470,6 +505,8 @@ export class Studio {
       case 'started':
         if (message.generation !== this.#generation) break;
         this.#enter(message.run);
+        // Its picture has taken the place of the one that the forward process has.
+        if (this.page.start) this.forward.resend();
         break;
       case 'frame':
         this.#arrive(message);
