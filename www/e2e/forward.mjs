@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AxeBuilder } from '@axe-core/playwright';
 import { test } from './harness.mjs';
-import { drawn, greyOf, largestDifference, statistics, visit } from './visit.mjs';
+import { assertDigit, drawn, greyOf, largestDifference, statistics, visit } from './visit.mjs';
 
 const SIDE = 32;
 const NOISED = 'x t, the noised picture';
@@ -164,6 +164,46 @@ test('forward: the microscope sees the picture at small t, and guesses at large 
     const squares = guess.map((level, at) => ((level - picture[at]) / 127.5) ** 2);
     const rms = Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length);
     assert.ok(Math.abs(rms - far) < 0.05, `the pictures are ${rms} apart, it says ${far}`);
+  });
+});
+
+test('forward: a drawing, noised half-way, goes back to a digit, and so does its link', async (url) => {
+  let shared, digit;
+  const start = 'source=drawing&t=600&noise-seed=2';
+  await visit(url + link(start).replace('steps=5', 'steps=10'), async (visitor) => {
+    const { page } = visitor;
+    await visitor.radio('Picture', 'Your drawing').waitFor({ state: 'attached' });
+    await page.getByText('Draw something on the pad first.').waitFor();
+    assert.ok(await visitor.button('Reverse from here').isDisabled());
+    const box = await page.getByLabel('Drawing pad').boundingBox();
+    const at = ([x, y]) => [box.x + box.width * x, box.y + box.height * y];
+    await page.mouse.move(...at([0.52, 0.2]));
+    await page.mouse.down();
+    await page.mouse.move(...at([0.48, 0.8]), { steps: 5 });
+    await page.mouse.up();
+    await visitor.until('it is drawn', () => visitor.timeline.isEnabled());
+    await visitor.button('Reverse from here').click();
+    await page.getByText('Starts from this picture').waitFor();
+    const { of } = await visitor.position();
+    assert.ok(of >= 6 && of < 10, `the run from t = 600 has ${of} of 10 steps`);
+    await visitor.atEnd();
+    digit = await visitor.pixels('x_t', of);
+    assert.equal(digit.length, SIDE * SIDE, 'one drawing gives one picture');
+    assertDigit(digit, 'what became of the drawing');
+    // It is still a stroke down the middle.
+    const middle = digit.filter((value, pixel) => Math.abs((pixel % SIDE) - 15.5) < 4 && value > 0);
+    assert.ok(middle.length > 20, 'the drawing is lost');
+    await visitor.inAddress('#reverse', 'start=600:2:');
+    shared = await page.evaluate(() => location.hash);
+  });
+  await visit(url + shared, async (visitor) => {
+    await visitor.atEnd();
+    const { of } = await visitor.position();
+    const again = await visitor.pixels('x_t', of);
+    assert.ok(largestDifference(again, digit) < 1e-4, 'the link makes another picture');
+    await visitor.button('From noise alone').click();
+    await visitor.until('it starts from x_T', async () => (await visitor.position()).of === 10);
+    assert.ok(!(await visitor.page.evaluate(() => location.hash)).includes('start='));
   });
 });
 
