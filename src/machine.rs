@@ -73,22 +73,43 @@ pub trait Machine {
     }
 }
 
+/// A kernel's case on its way through a machine.
+#[derive(Debug)]
+pub struct Trial {
+    /// A buffer for each of the case's, and its words.
+    pub buffers: Vec<(BufferId, usize)>,
+    program: ProgramId,
+}
+
+impl Trial {
+    /// Queues the case; its buffers hold the result.
+    pub fn start(machine: &mut impl Machine, case: &Case) -> Result<Self, MachineError> {
+        let mut buffers = Vec::new();
+        for buffer in &case.buffers {
+            buffers.push((machine.upload(buffer)?, buffer.len()));
+        }
+        let mut dispatch = case.dispatch.clone();
+        dispatch.buffers.iter_mut().for_each(|id| *id = buffers[id.0].0);
+        let program = machine.compile(vec![dispatch])?;
+        machine.run(program, 0);
+        Ok(Self { buffers, program })
+    }
+
+    /// Gives everything back.
+    pub fn release(self, machine: &mut impl Machine) {
+        machine.discard(self.program);
+        self.buffers.into_iter().for_each(|(buffer, _)| machine.free(buffer));
+    }
+}
+
 /// Runs a kernel's case on a machine and returns its buffers.
 pub async fn run_case(machine: &mut impl Machine, case: &Case) -> Result<Vec<Vec<u32>>, MachineError> {
-    let mut ids = Vec::new();
-    for buffer in &case.buffers {
-        ids.push(machine.upload(buffer)?);
-    }
-    let mut dispatch = case.dispatch.clone();
-    dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
-    let program = machine.compile(vec![dispatch])?;
-    machine.run(program, 0);
+    let trial = Trial::start(machine, case)?;
     let mut out = Vec::new();
-    for (id, buffer) in ids.into_iter().zip(&case.buffers) {
-        out.push(machine.read(id, 0, buffer.len()).await?);
-        machine.free(id);
+    for &(buffer, words) in &trial.buffers {
+        out.push(machine.read(buffer, 0, words).await?);
     }
-    machine.discard(program);
+    trial.release(machine);
     Ok(out)
 }
 

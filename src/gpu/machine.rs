@@ -13,6 +13,10 @@ const UNIFORM_ALIGNMENT: usize = 256;
 pub struct Counters {
     pub buffers_created: u64,
     pub readbacks: u64,
+    /// Bytes of the buffers that are there, and the most that there were at once. What a readback
+    /// takes for a moment is not among them.
+    pub bytes: u64,
+    pub peak_bytes: u64,
 }
 
 /// Dispatches with their pipelines and bind groups.
@@ -78,6 +82,40 @@ impl GpuMachine {
             usage,
             mapped_at_creation: false,
         })
+    }
+
+    /// A buffer that stays until it is given back.
+    fn keep_buffer(&mut self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let Counters { bytes: now, peak_bytes: peak, .. } = &mut self.counters;
+        *now += bytes;
+        *peak = (*peak).max(*now);
+        self.create_buffer(label, bytes, usage)
+    }
+
+    /// Destroys a buffer: what is submitted may still use it, and a browser's collector of garbage
+    /// would not know how much there is to gain.
+    fn drop_buffer(&mut self, buffer: &wgpu::Buffer) {
+        self.submit();
+        self.counters.bytes -= buffer.size();
+        buffer.destroy();
+    }
+
+    /// Commands on their own, which nothing else is queued with: a program's first row, `times` over.
+    pub fn commands(&self, program: ProgramId, times: usize) -> wgpu::CommandBuffer {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        (0..times).for_each(|_| self.record(&mut encoder, program, 0));
+        encoder.finish()
+    }
+
+    fn record(&self, encoder: &mut wgpu::CommandEncoder, program: ProgramId, row: usize) {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for step in &self.programs.get(program.0).steps {
+            let row = if step.rows == 1 { 0 } else { row as u32 };
+            let [x, y, z] = step.grid;
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, &step.bind_group, &[step.uniform + row * UNIFORM_ALIGNMENT as u32]);
+            pass.dispatch_workgroups(x, y, z);
+        }
     }
 
     /// Queues a copy of words out of a buffer; the future gives them when the
@@ -156,12 +194,14 @@ impl Machine for GpuMachine {
             return Err(MachineError::TooLarge { what: "one buffer", bytes, limit });
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = self.create_buffer("reverie", bytes, usage);
+        let buffer = self.keep_buffer("reverie", bytes, usage);
         Ok(BufferId(self.buffers.insert(buffer)))
     }
 
     fn free(&mut self, buffer: BufferId) {
-        self.buffers.remove(buffer.0);
+        if let Some(buffer) = self.buffers.remove(buffer.0) {
+            self.drop_buffer(&buffer);
+        }
     }
 
     fn write(&mut self, to: BufferId, at: usize, data: &[u32]) {
@@ -187,7 +227,7 @@ impl Machine for GpuMachine {
             });
         }
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let uniforms = self.create_buffer("uniforms", bytes.len().max(UNIFORM_ALIGNMENT) as u64, usage);
+        let uniforms = self.keep_buffer("uniforms", bytes.len().max(UNIFORM_ALIGNMENT) as u64, usage);
         self.gpu.queue.write_buffer(&uniforms, 0, &bytes);
         let steps = dispatches.iter().zip(offsets).map(|(d, at)| self.step(d, &uniforms, at)).collect();
         self.gpu.health()?;
@@ -203,21 +243,16 @@ impl Machine for GpuMachine {
 
     fn discard(&mut self, program: ProgramId) {
         if let Some(program) = self.programs.remove(program.0) {
-            program.uniforms.destroy();
+            self.drop_buffer(&program.uniforms);
         }
     }
 
     fn run(&mut self, program: ProgramId, row: usize) {
-        let encoder =
-            self.encoder.get_or_insert_with(|| self.gpu.device.create_command_encoder(&Default::default()));
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for step in &self.programs.get(program.0).steps {
-            let row = if step.rows == 1 { 0 } else { row as u32 };
-            let [x, y, z] = step.grid;
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.bind_group, &[step.uniform + row * UNIFORM_ALIGNMENT as u32]);
-            pass.dispatch_workgroups(x, y, z);
-        }
+        let queued = self.encoder.take();
+        let mut encoder =
+            queued.unwrap_or_else(|| self.gpu.device.create_command_encoder(&Default::default()));
+        self.record(&mut encoder, program, row);
+        self.encoder = Some(encoder);
     }
 
     fn submit(&mut self) {

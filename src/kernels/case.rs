@@ -37,14 +37,19 @@ impl Case {
         buffers
     }
 
-    /// Largest relative difference of floats, and whether it is within tolerance.
+    /// Largest relative difference of floats between these buffers and the twin's.
+    pub fn error(&self, got: &[Vec<u32>]) -> f32 {
+        let expected = self.expected();
+        let pairs = expected.iter().zip(got);
+        let error = |(want, got): (&Vec<u32>, &Vec<u32>)| {
+            relative_error(bytemuck::cast_slice(got), bytemuck::cast_slice(want))
+        };
+        pairs.map(error).fold(0.0, f32::max)
+    }
+
+    /// That difference, which has to be within tolerance.
     pub fn compare(&self, got: &[Vec<u32>]) -> Result<f32, String> {
-        let mut worst = 0f32;
-        for (want, got) in self.expected().iter().zip(got) {
-            let want: &[f32] = bytemuck::cast_slice(want);
-            let got: &[f32] = bytemuck::cast_slice(got);
-            worst = worst.max(relative_error(got, want));
-        }
+        let worst = self.error(got);
         if worst <= self.tolerance {
             Ok(worst)
         } else {

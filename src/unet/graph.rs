@@ -234,7 +234,8 @@ impl Graph {
         self.ops.iter().map(|op| self.op_flops(op)).sum()
     }
 
-    fn op_flops(&self, op: &Op) -> u64 {
+    /// Those of one operation.
+    pub fn op_flops(&self, op: &Op) -> u64 {
         let shape = |id: TensorId| {
             let t = self.tensor(id);
             (t.pixels() as u64, t.layout.channels() as u64)

@@ -8,7 +8,7 @@ use super::pixels::{to_nchw, to_nhwc};
 use super::plan::{Buffer, Plan};
 use super::time::{TimeProjection, padded};
 use super::weights::{Weights, WeightsError};
-use crate::kernels::BufferId;
+use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId};
 
 /// Why a network cannot be loaded or run.
@@ -109,10 +109,22 @@ impl UNet {
         height: usize,
         width: usize,
     ) -> Result<Instance, UNetError> {
+        self.partial_instance(machine, batch, height, width, &|_| true)
+    }
+
+    /// An instance whose program is only a part of the pass: the dispatches to `keep`.
+    pub fn partial_instance<M: Machine>(
+        &self,
+        machine: &mut M,
+        batch: usize,
+        height: usize,
+        width: usize,
+        keep: &dyn Fn(&Dispatch) -> bool,
+    ) -> Result<Instance, UNetError> {
         let graph = self.graph(height, width)?;
         let plan = Plan::new(&graph, batch, machine.max_words())?;
         let mut scratch = Vec::new();
-        let made = self.bind(machine, &plan, &mut scratch);
+        let made = self.bind(machine, &plan, keep, &mut scratch);
         if made.is_err() {
             scratch.drain(..).for_each(|buffer| machine.free(buffer));
         }
@@ -141,6 +153,7 @@ impl UNet {
         &self,
         machine: &mut M,
         plan: &Plan,
+        keep: &dyn Fn(&Dispatch) -> bool,
         scratch: &mut Vec<BufferId>,
     ) -> Result<(Vec<BufferId>, ProgramId), MachineError> {
         let mut ids = Vec::with_capacity(plan.buffers.len());
@@ -153,7 +166,8 @@ impl UNet {
                 }
             });
         }
-        let mut dispatches = plan.dispatches.clone();
+        let kept = plan.dispatches.iter().filter(|dispatch| keep(dispatch));
+        let mut dispatches: Vec<Dispatch> = kept.cloned().collect();
         for dispatch in &mut dispatches {
             dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
         }

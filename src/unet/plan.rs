@@ -4,8 +4,8 @@ use super::graph::{Affine, Graph, Op, TensorId, WeightId};
 use super::memory::{Memory, root};
 use super::pack;
 use crate::kernels::{
-    BufferId, Dispatch, activation, attention_scores, attention_values, avg_pool, class_embedding, conv3x3,
-    conv3x3_stride2, group_norm, linear, softmax, upsample,
+    ALL, BufferId, Dispatch, Kernel, activation, attention_scores, attention_values, avg_pool,
+    class_embedding, conv3x3, conv3x3_stride2, group_norm, linear, softmax, upsample,
 };
 use crate::machine::MachineError;
 
@@ -15,6 +15,14 @@ pub enum Buffer {
     /// Working memory, in words.
     Scratch(u64),
     Weight(WeightId),
+}
+
+/// A kernel's share of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    pub kernel: &'static str,
+    pub dispatches: usize,
+    pub flops: u64,
 }
 
 /// Dispatches over numbered buffers, free of any device.
@@ -59,6 +67,18 @@ impl Plan {
     pub fn scratch_bytes(&self) -> u64 {
         let words = |b: &Buffer| if let Buffer::Scratch(words) = b { *words } else { 0 };
         4 * self.buffers.iter().map(words).sum::<u64>()
+    }
+
+    /// What each kernel does in one pass: how often it runs, and its floating-point operations.
+    pub fn work(&self, graph: &Graph) -> Vec<Work> {
+        let of = |kernel: &&'static Kernel| {
+            let ops = self.dispatches.iter().zip(&graph.ops);
+            let its = ops.filter(|(dispatch, _)| std::ptr::eq(dispatch.kernel, *kernel));
+            let flops = its.clone().map(|(_, op)| graph.op_flops(op)).sum::<u64>();
+            let name = kernel.shader.name;
+            Work { kernel: name, dispatches: its.count(), flops: flops * self.batch as u64 }
+        };
+        ALL.iter().map(of).filter(|work| work.dispatches > 0).collect()
     }
 
     fn absent(&self) -> BufferId {

@@ -11,24 +11,19 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
 use super::adapter::{self, Adapter};
-use super::facts::{DeviceFacts, SelfTest, model_facts};
+use super::facts::{DeviceFacts, model_facts};
 use super::forward::Forward;
-use super::golden::Golden;
 use super::moment::lens_of;
 use super::screen::Screen;
 use super::{error, probe};
 use crate::diffusion::schedule::LARGEST_TERMINAL_SNR;
 use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
-use crate::kernels::case::relative_error;
 use crate::kernels::present::{Grid, Params};
 use crate::session::pace::Pace;
 use crate::session::{Lens, Model, Run, Tree};
-use crate::unet::network::UNetError;
 use crate::unet::pixels::to_nchw;
 
-/// What a network may differ from PyTorch by, relative to the largest magnitude.
-const SELF_TEST_TOLERANCE: f32 = 1e-4;
 /// Texels between the samples of a batch.
 const GAP: u32 = 1;
 
@@ -155,43 +150,6 @@ impl Engine {
         Ok(to_nchw(&words, channels, pixels).iter().map(|value| value / divisor).collect())
     }
 
-    /// Compares one pass with what PyTorch made of the same input.
-    pub async fn self_test(&self, golden: Vec<u8>) -> Result<JsValue, JsValue> {
-        let session = |e: UNetError| error::of_session(&e.into());
-        let golden = Golden::parse(golden)?;
-        let (output, instance, channels) = {
-            let mut state = self.state.borrow_mut();
-            let state = &mut *state;
-            let unet = &state.loaded.as_ref().ok_or_else(no_run)?.model.unet;
-            let [batch, _, height, width] = golden.shape;
-            let instance = unet.instance(&mut state.machine, batch, height, width).map_err(session)?;
-            unet.submit(
-                &mut state.machine,
-                &instance,
-                &golden.sample,
-                &golden.timesteps,
-                golden.labels.as_ref(),
-            )
-            .map_err(session)?;
-            let words = unet.output_words(&instance);
-            (state.machine.request(instance.output, 0, words), instance, unet.config.out_channels)
-        };
-        let words = output.await.map_err(|e| error::of_machine(&e))?;
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        let unet = &state.loaded.as_ref().ok_or_else(no_run)?.model.unet;
-        // Another model may have been loaded meanwhile.
-        let values = to_nchw(&words, channels, instance.height * instance.width);
-        unet.release(&mut state.machine, instance);
-        let relative = relative_error(&values, &golden.output);
-        let differences = values.iter().zip(&golden.output).map(|(a, b)| (a - b).abs());
-        to_js(&SelfTest {
-            max_abs: differences.fold(0.0, f32::max),
-            relative,
-            passed: relative <= SELF_TEST_TOLERANCE,
-        })
-    }
-
     /// ᾱ_t of every training timestep, and ᾱ/(1 − ᾱ) of the last.
     pub fn schedule(&self) -> Result<JsValue, JsValue> {
         let mut state = self.state.borrow_mut();
@@ -226,12 +184,32 @@ impl State {
         self.draw_image("forward", (x_t, 0));
     }
 
-    fn unload(&mut self) {
+    /// Moves on with every run and each of its steps.
+    pub fn mark(&self) -> (u64, usize) {
+        (self.epoch, self.tree().map_or(0, Tree::steps_done))
+    }
+
+    /// The model, and what it runs on.
+    pub fn model_mut(&mut self) -> Result<(&Model, &mut GpuMachine), JsValue> {
+        let loaded = self.loaded.as_ref().ok_or_else(no_run)?;
+        Ok((&loaded.model, &mut self.machine))
+    }
+
+    /// Another run or branch: what is waited for belongs to none any more, and what was to be drawn
+    /// may be gone.
+    pub fn turn(&mut self) {
         self.epoch += 1;
+        let lenses = self.screens.iter().filter(|(surface, _)| *surface != "forward");
+        lenses.for_each(|(_, screen)| screen.forget());
+    }
+
+    fn unload(&mut self) {
+        self.turn();
         let Some(loaded) = self.loaded.take() else { return };
         if let Some(tree) = loaded.tree {
             tree.release(&mut self.machine, &loaded.model);
         }
+        self.screens.values().for_each(Screen::forget);
         loaded.forward.release(&mut self.machine, &loaded.model);
         loaded.model.release(&mut self.machine);
     }

@@ -182,13 +182,6 @@ pub struct Step {
     pub log_snr: f32,
 }
 
-#[derive(Serialize)]
-pub struct SelfTest {
-    pub max_abs: f32,
-    pub relative: f32,
-    pub passed: bool,
-}
-
 pub fn model_facts(model: &Model) -> Result<ModelFacts, SessionError> {
     let (height, width) = model.size();
     Ok(ModelFacts {

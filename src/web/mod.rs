@@ -10,11 +10,14 @@ mod histogram;
 mod microscope;
 mod moment;
 mod probe;
+mod proof;
 mod runs;
 mod samplers;
 mod scheduler;
 mod screen;
+mod self_test;
 mod steps;
+mod timing;
 
 pub use engine::Engine;
 

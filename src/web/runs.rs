@@ -22,8 +22,8 @@ impl Engine {
         let wish: Recipe = from_js(recipe)?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        state.turn();
         let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
-        state.epoch += 1;
         if let Some(tree) = loaded.tree.take() {
             tree.release(&mut state.machine, &loaded.model);
         }
@@ -39,8 +39,8 @@ impl Engine {
         let wish: ForkWish = from_js(wish)?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        state.turn();
         let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
-        state.epoch += 1;
         let recipe = recipe_of(&wish.recipe, loaded, KEEP_BYTES_OF_BRANCH)?;
         let tree = loaded.tree.as_mut().ok_or_else(no_run)?;
         if let Some(replaced) = wish.replaces {
@@ -57,7 +57,7 @@ impl Engine {
     pub fn select(&self, branch: usize) -> Result<JsValue, JsValue> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        state.epoch += 1;
+        state.turn();
         let tree = state.loaded.as_mut().and_then(|loaded| loaded.tree.as_mut());
         tree.ok_or_else(no_run)?.select(branch);
         state.entered()
@@ -67,8 +67,8 @@ impl Engine {
     pub fn close(&self, branch: usize) -> Result<JsValue, JsValue> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        state.turn();
         let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
-        state.epoch += 1;
         let tree = loaded.tree.as_mut().ok_or_else(no_run)?;
         tree.close(&mut state.machine, &loaded.model, branch);
         state.entered()

@@ -62,6 +62,13 @@ impl Screen {
         }
     }
 
+    /// What was to be drawn may be gone: nothing of it is drawn any more.
+    pub fn forget(&self) {
+        if let Target::Copy(copy) = &self.target {
+            copy.borrow_mut().next = None;
+        }
+    }
+
     /// Draws; the picture's grid is that of the last `resize`.
     pub fn draw(&self, picture: Picture) {
         match &self.target {

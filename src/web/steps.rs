@@ -86,7 +86,7 @@ fn lock(pace: &Mutex<Pace>) -> MutexGuard<'_, Pace> {
 }
 
 /// Milliseconds of a clock that only goes forward.
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into());
     let clock = performance.and_then(|p| js_sys::Reflect::get(&p, &"now".into()).map(|now| (p, now)));
     let time = clock.and_then(|(p, now)| now.unchecked_into::<js_sys::Function>().call0(&p));
