@@ -10,6 +10,7 @@ import './states.mjs';
 import './branches.mjs';
 import './device-loss.mjs';
 import './offline.mjs';
+import './proof.mjs';
 import { closeFixtures } from './models.mjs';
 
 const server = await serveDist();

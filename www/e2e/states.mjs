@@ -57,6 +57,8 @@ test('WebGPU outside workers only: the engine lives on the main thread', async (
       const shown = await visitor.grab('x t, the noisy picture', 32);
       assert.ok(largestDifference(shown, greyOf(seven)) <= 2);
       await visitor.until('the worker has gone', () => page.workers().length === 0);
+      await page.getByRole('link', { name: 'Proof' }).click();
+      await page.getByText('WebGPU, on the main thread').waitFor();
     },
     { before: noGpuInWorker },
   );

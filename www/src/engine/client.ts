@@ -59,6 +59,9 @@ export class EngineClient {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (reply.type === 'answer') waiting?.resolve(reply.value as never);
-    else waiting?.reject(new Error(reply.problem.message));
+    else
+      waiting?.reject(
+        Object.assign(new Error(reply.problem.message), { name: reply.problem.name }),
+      );
   }
 }

@@ -1,6 +1,6 @@
 import init, { Engine, samplers } from '@engine';
 import models from 'virtual:models';
-import type { ModelFile } from './files';
+import { neededFiles, type ModelFile } from './files';
 import { Player } from './player';
 import {
   isLoss,
@@ -10,6 +10,7 @@ import {
   type ThreadName,
   type ToWorker,
 } from './protocol';
+import { answerProof } from './proof';
 import { Recovery } from './recovery';
 import type { Surface } from './types';
 import { fetchGolden, fetchModel, purgeCache } from './weights';
@@ -177,6 +178,10 @@ async function answer({ engine, files, folder }: Desk & Loaded, question: Questi
       return engine.variance(question.lens, question.frame);
     case 'self_test':
       return engine.self_test(await fetchGolden(files, folder));
+    case 'proof':
+      return { ...engine.proof(), files: neededFiles(files) };
+    default:
+      return answerProof(engine, question);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ProofAnswers, ProofQuestion } from './proof';
 import type {
   ChainMoment,
   DeviceFacts,
@@ -16,7 +17,7 @@ import type {
 } from './types';
 
 /** What a question to the engine answers with. */
-export interface Answers {
+export interface Answers extends ProofAnswers {
   pixels: Float32Array;
   histogram: Histogram;
   chain: ChainMoment;
@@ -35,7 +36,8 @@ export type Question =
   | { ask: 'moment'; frame: number; sample: number }
   | { ask: 'thumbnails'; branch: number; frames: number[]; sample: number }
   | { ask: 'variance'; lens: Lens; frame: number }
-  | { ask: 'self_test' };
+  | { ask: 'self_test' }
+  | ProofQuestion;
 
 /** `play` goes on from the frame that is shown; `finish` computes the rest, then shows the end. */
 export type Motion = 'rest' | 'play' | 'finish';

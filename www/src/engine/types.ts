@@ -1,5 +1,7 @@
 /** The surface of the wasm engine, as `src/web` exports it. */
 
+import type { ProofEngine } from './proof';
+
 /** A row of the engine's table of samplers. */
 export interface Sampler {
   /** What links call it. */
@@ -178,6 +180,8 @@ export interface DeviceFacts {
 export interface SelfTest {
   max_abs: number;
   relative: number;
+  /** What the relative difference may be. */
+  tolerance: number;
   passed: boolean;
 }
 
@@ -263,7 +267,7 @@ export interface Look {
   rms: number;
 }
 
-export interface Engine {
+export interface Engine extends ProofEngine {
   device(): DeviceFacts;
   /** Waits until the device is gone; a new engine can then take over the canvases. */
   lost(): Promise<void>;

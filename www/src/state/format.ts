@@ -12,6 +12,12 @@ export function compact(value: number, digits = 3): string {
   return value.toFixed(decimals).replace('-', MINUS);
 }
 
+/** An error: a power of ten, or none at all. */
+export function errorText(value: number): string {
+  if (value === 0) return '0';
+  return value < 0.1 ? scientific(value) : compact(value);
+}
+
 function scientific(value: number): string {
   const [mantissa = '', exponent = ''] = value.toExponential(1).split('e');
   const power = [...String(Number(exponent))].map((sign) => SUPERSCRIPT[sign] ?? sign).join('');
@@ -32,6 +38,18 @@ export function networkCalls(run: Calls, made: number, ended: boolean): string {
 
 export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(2);
+}
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB'];
+
+/** Bytes as limits of devices are given: 16 KiB, 128 MiB. */
+export function byteText(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value < 10 && unit > 0 ? Number(value.toFixed(1)) : Math.round(value)} ${UNITS[unit] ?? ''}`;
 }
 
 export function milliseconds(ms: number): string {

@@ -4,7 +4,7 @@ import { isShort } from './picture';
 import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
 import type { Choices } from './wish';
 
-export const STATIONS = ['reverse', 'forward'] as const;
+export const STATIONS = ['reverse', 'forward', 'proof'] as const;
 export type Station = (typeof STATIONS)[number];
 /** Where the picture of the forward process comes from. */
 export const SOURCES = ['sample', 'drawing', 'file', 'camera'] as const;

@@ -23,6 +23,7 @@ import { MODELS } from './catalogue';
 import { engineRoute, recipesOf, type PageRoute } from './forks';
 import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
+import { Proof } from './proof.svelte';
 import {
   defaultState,
   moved,
@@ -65,6 +66,7 @@ export class Studio {
   readonly forward = new Forward(this);
   readonly tree = new Tree(this);
   readonly inspector = new Inspector(this);
+  readonly proof = new Proof(this);
   readonly #address = new Address();
   #client: EngineClient | null = null;
   #generation = 0;
@@ -367,6 +369,7 @@ export class Studio {
     this.forward.clear();
     this.tree.clear();
     this.inspector.clear();
+    this.proof.clear();
   }
 
   #useModel(opened: Extract<News, { type: 'ready' }>): void {
@@ -558,6 +561,7 @@ export class Studio {
     this.frame = position.frame;
     this.motion = position.motion;
     if (this.playing) return;
+    if (this.computed > 0) this.proof.expectGolden();
     this.page.frame = position.frame === this.steps ? null : position.frame;
     this.saveAddress();
   }
