@@ -55,7 +55,7 @@ impl Chain {
     /// Goes towards a timestep by at most so many links; returns whether it is there. Beyond the
     /// last timestep is the last.
     pub fn go(&mut self, timestep: usize, links: usize) -> bool {
-        let end = (timestep + 1).min(self.links.len());
+        let end = timestep.saturating_add(1).min(self.links.len());
         let key = (end / KEY_EVERY).min(self.keys.len() - 1);
         if self.done > end || self.done < key * KEY_EVERY {
             self.done = key * KEY_EVERY;
@@ -133,7 +133,7 @@ mod tests {
         let mut chain = Chain::new(&linear(), 4, 1);
         assert!(!chain.go(99, 60));
         assert!(chain.go(99, 40));
-        assert!(chain.go(5000, 1000));
+        assert!(chain.go(usize::MAX, 1000));
         let end = chain.carry(&[0.0; 4]);
         assert!(chain.go(999, 0));
         assert_eq!(chain.carry(&[0.0; 4]), end);

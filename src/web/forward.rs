@@ -142,6 +142,7 @@ impl Forward {
     /// Brings the chain of a seed nearer to a timestep; returns whether it is there.
     fn extend_chain(&mut self, timestep: usize, seed: u64) -> Result<bool, SessionError> {
         self.needs_image()?;
+        self.schedule.alpha_bar(timestep).map_err(of_schedule)?;
         let values = self.image.len();
         let chain = self.chain.take().filter(|chain| chain.seed() == seed);
         let chain = self.chain.insert(chain.unwrap_or_else(|| Chain::new(&self.schedule, values, seed)));
