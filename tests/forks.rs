@@ -11,7 +11,9 @@ use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
 use reverie::machine::Machine;
 use reverie::session::tree::MOST_BRANCHES;
-use reverie::session::{Condition, Lens, Model, NoiseSource, Origin, Recipe, SessionError, Start, Tree};
+use reverie::session::{
+    Condition, Lens, Model, NoiseSource, Origin, Race, Recipe, SessionError, Start, Tree,
+};
 use reverie::unet::pixels::to_nchw;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/unet/classes");
@@ -211,4 +213,33 @@ fn impossible_forks_are_refused() {
     }
     let refused = tree.fork(&mut machine, &model, &recipe("ddim"), origin(0), 0).unwrap_err();
     assert!(refused.to_string().contains("eight branches"), "{refused}");
+}
+
+/// Everyone gets the same x_T and as many calls, and ends as a run of its own would.
+#[test]
+fn a_race_is_of_equal_calls() {
+    let mut machine = CpuMachine::default();
+    let model = model(&mut machine);
+    block_on(async {
+        let recipes = ["ddim", "heun", "pc"].map(|sampler| Recipe {
+            batch: 1,
+            condition: Condition::Classes(vec![2]),
+            ..recipe(sampler)
+        });
+        let mut race = Race::start(&mut machine, &model, &recipes, 7).unwrap();
+        let steps: Vec<_> = race.runs().iter().map(|run| run.plan.steps.len()).collect();
+        assert_eq!(steps, [7, 4, 3]);
+        while race.step(&mut machine) {}
+        for (run, recipe) in race.runs().iter().zip(&recipes) {
+            let ours = run.read_sample(&mut machine).await.unwrap();
+            let alone = Recipe { steps: run.plan.steps.len(), ..recipe.clone() };
+            let mut tree = Tree::start(&mut machine, &model, &alone, None).unwrap();
+            assert_eq!(ours, finish(&mut machine, &mut tree).await);
+        }
+        let refused = |recipe: Recipe, calls, machine: &mut CpuMachine| {
+            Race::start(machine, &model, &[recipe], calls).unwrap_err().to_string()
+        };
+        assert!(refused(recipe("pc"), 1, &mut machine).contains("allow more"));
+        assert!(refused(recipe("rk45"), 50, &mut machine).contains("adaptive"));
+    });
 }

@@ -154,6 +154,11 @@ impl Run {
         self.steps_done
     }
 
+    /// The register file, whose first one is the sample as it is now.
+    pub fn registers(&self) -> BufferId {
+        self.resources.wiring.registers
+    }
+
     /// Passes of the network so far; those of a guided batch count once.
     pub fn network_calls(&self) -> usize {
         self.network_calls

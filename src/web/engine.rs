@@ -21,7 +21,7 @@ use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::present::{Grid, Params};
 use crate::session::pace::Pace;
-use crate::session::{Lens, Model, Run, Tree};
+use crate::session::{Lens, Model, Race, Run, Tree};
 use crate::unet::pixels::to_nchw;
 
 /// Texels between the samples of a batch.
@@ -51,6 +51,7 @@ pub(super) struct Loaded {
     pub model: Model,
     pub forward: Forward,
     pub tree: Option<Tree>,
+    pub race: Option<Race>,
 }
 
 /// What may be drawn on: the lenses of a moment, and the forward process.
@@ -101,7 +102,7 @@ impl Engine {
         let model = Model::load(&mut state.machine, &folder).map_err(|e| error::of_session(&e))?;
         let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
         let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
-        let loaded = Loaded { model, forward, tree: None };
+        let loaded = Loaded { model, forward, tree: None, race: None };
         if let Some(screen) = state.screens.get_mut("forward") {
             screen.resize(loaded.grid(1));
         }
@@ -205,6 +206,7 @@ impl State {
 
     fn unload(&mut self) {
         self.turn();
+        self.end_race();
         let Some(loaded) = self.loaded.take() else { return };
         if let Some(tree) = loaded.tree {
             tree.release(&mut self.machine, &loaded.model);

@@ -11,6 +11,7 @@ mod microscope;
 mod moment;
 mod probe;
 mod proof;
+mod race;
 mod runs;
 mod samplers;
 mod scheduler;

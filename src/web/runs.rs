@@ -75,7 +75,7 @@ impl Engine {
     }
 }
 
-fn recipe_of(wish: &Recipe, loaded: &Loaded, keep_bytes: u64) -> Result<session::Recipe, JsValue> {
+pub(super) fn recipe_of(wish: &Recipe, loaded: &Loaded, keep_bytes: u64) -> Result<session::Recipe, JsValue> {
     Ok(session::Recipe {
         sampler: Some(wish.sampler.clone()),
         scheduler: Some(scheduler::config(wish, &loaded.model.scheduler).map_err(|e| error::of_session(&e))?),

@@ -8,6 +8,7 @@ import './forward.mjs';
 import './pictures.mjs';
 import './states.mjs';
 import './branches.mjs';
+import './race.mjs';
 import './device-loss.mjs';
 import './offline.mjs';
 import './proof.mjs';

@@ -1,4 +1,4 @@
-import init, { Engine, samplers } from '@engine';
+import init, { distances, Engine, samplers } from '@engine';
 import models from 'virtual:models';
 import { neededFiles, type ModelFile } from './files';
 import { Player } from './player';
@@ -11,8 +11,9 @@ import {
   type ToWorker,
 } from './protocol';
 import { answerProof } from './proof';
+import { race } from './racing';
 import { Recovery } from './recovery';
-import type { Surface } from './types';
+import type { RaceWish, Surface } from './types';
 import { fetchGolden, fetchModel, purgeCache } from './weights';
 
 type Boot = Extract<ToWorker, { type: 'boot' }>;
@@ -174,6 +175,8 @@ async function answer({ engine, files, folder }: Desk & Loaded, question: Questi
       return engine.moment(question.frame, question.sample);
     case 'thumbnails':
       return engine.thumbnails(question.branch, Uint32Array.from(question.frames), question.sample);
+    case 'distances':
+      return distances(question.pictures, question.reference);
     case 'variance':
       return engine.variance(question.lens, question.frame);
     case 'self_test':
@@ -192,6 +195,22 @@ function attempt(wish: 'run' | 'forward', work: () => void): void {
   } catch (thrown) {
     if (isLoss(thrown)) throw thrown;
     post({ type: 'refused', wish, problem: problemOf(thrown) });
+  }
+}
+
+/** The latest race, or what ended it. */
+let racing = 0;
+
+async function startRace({ engine }: Desk, id: number, wish: RaceWish): Promise<void> {
+  racing = id;
+  const isCurrent = () => racing === id;
+  try {
+    await race(engine, wish, (news) => post({ type: 'race', id, news }), isCurrent);
+    if (isCurrent()) engine.end_race();
+  } catch (thrown) {
+    if (!isCurrent()) return;
+    post({ type: 'refused', wish: 'race', problem: problemOf(thrown) });
+    if (isLoss(thrown)) fail(thrown);
   }
 }
 
@@ -238,6 +257,13 @@ function handle(message: AboutRun, at: Desk & Loaded): void {
       break;
     case 'visible':
       player.setVisible(message.visible);
+      break;
+    case 'race':
+      void startRace(at, message.id, message.wish);
+      break;
+    case 'end_race':
+      racing = message.id;
+      engine.end_race();
       break;
     case 'forward_image':
       attempt('forward', () => {

@@ -1,4 +1,5 @@
 import type { ProofAnswers, ProofQuestion } from './proof';
+import type { RaceNews } from './racing';
 import type {
   ChainMoment,
   DeviceFacts,
@@ -8,6 +9,7 @@ import type {
   Lens,
   ModelFacts,
   Moment,
+  RaceWish,
   Recipe,
   RunFacts,
   Sampler,
@@ -25,6 +27,7 @@ export interface Answers extends ProofAnswers {
   moment: Moment;
   thumbnails: Uint8Array;
   variance: Float32Array;
+  distances: Float32Array;
   self_test: SelfTest;
 }
 
@@ -36,6 +39,7 @@ export type Question =
   | { ask: 'moment'; frame: number; sample: number }
   | { ask: 'thumbnails'; branch: number; frames: number[]; sample: number }
   | { ask: 'variance'; lens: Lens; frame: number }
+  | { ask: 'distances'; pictures: Float32Array; reference: Float32Array }
   | { ask: 'self_test' }
   | ProofQuestion;
 
@@ -107,6 +111,9 @@ export type ToWorker =
   | { type: 'step'; turn: number }
   | { type: 'show'; turn: number; frame: number }
   | { type: 'visible'; visible: boolean }
+  /** The run rests meanwhile; `id` tells races apart. */
+  | { type: 'race'; id: number; wish: RaceWish }
+  | { type: 'end_race'; id: number }
   | { type: 'forward_image'; values: Float32Array }
   | { type: 'forward'; timestep: number; noise_seed: number }
   | { type: 'question'; id: number; question: Question };
@@ -133,10 +140,11 @@ export type News =
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
   | { type: 'forward'; facts: ForwardFacts }
+  | { type: 'race'; id: number; news: RaceNews }
   /** The device was lost, and another one is in its place: the run goes on where it was. */
   | { type: 'recovered' }
   /** A wish that could not be met: the engine goes on. */
-  | { type: 'refused'; wish: 'model' | 'run' | 'forward'; problem: Problem }
+  | { type: 'refused'; wish: 'model' | 'run' | 'forward' | 'race'; problem: Problem }
   /** The engine cannot go on. */
   | { type: 'failed'; problem: Problem };
 

@@ -267,6 +267,19 @@ export interface Look {
   rms: number;
 }
 
+/** Samplers side by side: recipes of one sample each, all from the x_T of sample `sample`. */
+export interface RaceWish {
+  recipes: Recipe[];
+  sample: number;
+  /** The network calls that each may make: its steps follow from them. */
+  calls: number;
+}
+
+export interface Entrant {
+  steps: number;
+  network_calls: number;
+}
+
 export interface Engine extends ProofEngine {
   device(): DeviceFacts;
   /** Waits until the device is gone; a new engine can then take over the canvases. */
@@ -285,6 +298,13 @@ export interface Engine extends ProofEngine {
   select(branch: number): RunFacts;
   /** Closes a branch and all that left it. */
   close(branch: number): RunFacts;
+  /** Starts a race in the place of the last one. */
+  race(wish: RaceWish): Entrant[];
+  /** Takes everyone a step further; returns whether there was anyone who was not done. */
+  race_step(): boolean;
+  /** The samples as they are, NCHW one after the other. */
+  race_pictures(): Promise<Float32Array>;
+  end_race(): void;
   /** One sample's values at a moment of the current path. */
   moment(frame: number, sample: number): Promise<Moment>;
   /** Pictures of a branch's moments, `[frame, H, W]` in RGBA: x_t of one sample. */

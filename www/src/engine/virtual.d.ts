@@ -5,6 +5,8 @@ declare module '@engine' {
   export const Engine: { create(): Promise<EngineSurface> };
   /** Every sampler that draws pictures. */
   export function samplers(): Sampler[];
+  /** The root mean square of every picture's distance from a reference of as many values. */
+  export function distances(pictures: Float32Array, reference: Float32Array): Float32Array;
   export default function init(): Promise<unknown>;
 }
 

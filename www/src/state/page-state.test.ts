@@ -29,6 +29,7 @@ const everyFieldChanged: PageState = {
   forks: [],
   focus: 3,
   start: { timestep: 700, noise_seed: 3, picture: 'eNpjYA_-' },
+  race: { samplers: ['ddim', 'dpm++2m'], calls: 20 },
   frame: 31,
   forward: {
     source: 'drawing',

@@ -2,6 +2,7 @@ import type { Recipe } from '../engine/types';
 import { forkText, parseForks, recipesOf, type PageFork } from './forks';
 import { isShort } from './picture';
 import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
+import { parseSampler } from './sampler';
 import type { Choices } from './wish';
 
 export const STATIONS = ['reverse', 'forward', 'proof'] as const;
@@ -33,6 +34,8 @@ export interface PageState {
   forks: PageFork[];
   /** The sample that the lenses' numbers and the filmstrip are of. */
   focus: number;
+  /** The race that is open. */
+  race: RaceState | null;
   /** The frame to stop at; `null` lets the run go to its end. */
   frame: number | null;
   forward: {
@@ -45,6 +48,11 @@ export interface PageState {
     /** What was drawn, opened or taken, as `pictureText` writes it; empty while there is none. */
     picture: string;
   };
+}
+
+export interface RaceState {
+  samplers: string[];
+  calls: number;
 }
 
 export const BATCHES = [1, 4, 9, 16] as const;
@@ -83,6 +91,7 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
     start: null,
     forks: [],
     focus: 0,
+    race: null,
     frame: null,
     forward: {
       source: 'sample',
@@ -120,7 +129,7 @@ const parsePictureText = (text: string) =>
 
 /** The part of the address after `#`: the trunk's recipe, and how the branch differs from it. */
 export function formatHash(state: PageState): string {
-  const { station, model, start, forks, focus, frame, forward } = state;
+  const { station, model, start, forks, focus, race, frame, forward } = state;
   const [trunk, ...branches] = recipesOf(state) as [PageRecipe, ...PageRecipe[]];
   const fields = new URLSearchParams({ model, ...recipeTexts(trunk) });
   if (start && isShort(start.picture)) fields.set('start', startText(start));
@@ -129,6 +138,7 @@ export function formatHash(state: PageState): string {
   });
   if (focus !== 0) fields.set('focus', String(focus));
   if (frame !== null) fields.set('frame', String(frame));
+  if (race) fields.set('race', [race.calls, ...race.samplers].join(','));
   if (station === 'forward') {
     fields.set('source', forward.source);
     fields.set('sample', String(forward.sample));
@@ -148,6 +158,15 @@ export function formatHash(state: PageState): string {
     .replaceAll('%3B', ';')
     .replaceAll('%3D', '=');
   return `#${station}?${query}`;
+}
+
+function parseRace(text: string): RaceState | undefined {
+  const [calls = '', ...names] = text.split(',');
+  const samplers = names.map(parseSampler).filter((name) => name !== undefined);
+  const count = integer(1, MOST_STEPS)(calls);
+  return count === undefined || samplers.length < names.length
+    ? undefined
+    : { samplers, calls: count };
 }
 
 /**
@@ -177,6 +196,7 @@ export function parseHash(
   const { recipe, forks } = parseForks(trunk, fields.getAll('fork'), notes);
   Object.assign(state, { recipe, forks });
   state.focus = read('focus', state.focus, integer(0, recipe.batch - 1));
+  state.race = read<RaceState | null>('race', null, parseRace);
   const longest = forks.length > 0 ? MOST_STEPS : recipe.steps;
   state.frame = read('frame', state.frame, integer(0, longest));
   forward.source = read('source', forward.source, among(...SOURCES));

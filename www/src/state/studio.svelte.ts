@@ -34,6 +34,7 @@ import {
   type Station,
 } from './page-state';
 import { parsePicture, valuesOf } from './picture';
+import { Race } from './race.svelte';
 import { fittedInterval } from './sampler';
 import { Tree, type Branch } from './tree.svelte';
 import { fitted, valueNumbers } from './wish';
@@ -67,6 +68,7 @@ export class Studio {
   readonly tree = new Tree(this);
   readonly inspector = new Inspector(this);
   readonly proof = new Proof(this);
+  readonly race = new Race(this);
   readonly #address = new Address();
   #client: EngineClient | null = null;
   #generation = 0;
@@ -269,6 +271,16 @@ export class Studio {
     this.#post({ type: 'close', generation: ++this.#generation, branch: branch.number });
   }
 
+  /** Opens a race with these, or closes it. */
+  setRace(race: PageState['race']): void {
+    this.page.race = race;
+    this.saveAddress();
+  }
+
+  pause(): void {
+    if (this.playing) this.#move('rest');
+  }
+
   /** The sample that numbers and filmstrip are of. */
   setFocus(focus: number): void {
     if (focus === this.page.focus) return;
@@ -296,7 +308,7 @@ export class Studio {
       generation: ++this.#generation,
       branch,
       replaces,
-      fork: { at, spread, noise, recipe: this.#translated($state.snapshot(page.recipe)) },
+      fork: { at, spread, noise, recipe: this.translated($state.snapshot(page.recipe)) },
       motion: this.motion,
     });
   }
@@ -370,6 +382,7 @@ export class Studio {
     this.tree.clear();
     this.inspector.clear();
     this.proof.clear();
+    this.race.clear();
   }
 
   #useModel(opened: Extract<News, { type: 'ready' }>): void {
@@ -406,7 +419,7 @@ export class Studio {
       type: 'run',
       generation: ++this.#generation,
       route: engineRoute({ recipe, forks }, start && this.#startPicture(start), (one) =>
-        this.#translated(one),
+        this.translated(one),
       ),
       motion,
       stop_at: station === 'forward' ? null : frame,
@@ -423,11 +436,11 @@ export class Studio {
 
   /** The recipe of what is shown, in the engine's words. */
   engineRecipe(): Recipe {
-    return this.#translated($state.snapshot(this.page.recipe));
+    return this.translated($state.snapshot(this.page.recipe));
   }
 
   /** In the engine's words: values by their numbers. */
-  #translated(recipe: PageRecipe): Recipe {
+  translated(recipe: PageRecipe): Recipe {
     const { attributes } = recipe;
     const known = this.model?.attributes ?? [];
     return { ...recipe, attributes: attributes && valueNumbers(known, attributes) };
@@ -517,6 +530,9 @@ export class Studio {
       case 'forward':
         this.forward.facts = message.facts;
         break;
+      case 'race':
+        this.race.receive(message.id, message.news);
+        break;
       case 'recovered':
         this.#note(
           'The graphics device was lost. Another one computes the run again, to where it was.',
@@ -524,7 +540,8 @@ export class Studio {
         this.forward.resend();
         break;
       case 'refused':
-        this.#note(message.problem.message);
+        if (message.wish === 'race') this.race.refuse(message.problem.message);
+        else this.#note(message.problem.message);
         if (message.wish === 'run') this.motion = 'rest';
         if (message.wish === 'model' && this.#opened) {
           this.page.model = this.#opened.name;

@@ -1,0 +1,38 @@
+import type { Engine, Entrant, RaceWish } from './types';
+
+/** Pictures of a race on its way, about so many of each. */
+const PICTURES = 40;
+
+type RaceEngine = Pick<Engine, 'race' | 'race_step' | 'race_pictures'>;
+
+/** What is told of a race: `pictures` are the samples, one after the other. */
+export interface RaceNews {
+  entrants: Entrant[];
+  pictures: Float32Array;
+  /** Steps that everyone has made who has as many. */
+  steps: number;
+  done: boolean;
+}
+
+/** Runs a race to its end, or until it is not the current one any more. */
+export async function race(
+  engine: RaceEngine,
+  wish: RaceWish,
+  tell: (news: RaceNews) => void,
+  isCurrent: () => boolean,
+): Promise<void> {
+  const entrants = engine.race(wish);
+  const longest = Math.max(...entrants.map((entrant) => entrant.steps));
+  const atOnce = Math.ceil(longest / PICTURES);
+  let steps = 0;
+  for (let going = true; going;) {
+    for (let made = 0; made < atOnce && going; made++) {
+      going = engine.race_step();
+      if (going) steps++;
+    }
+    // Waiting for the pictures also keeps the queue short.
+    const pictures = await engine.race_pictures();
+    if (!isCurrent()) return;
+    tell({ entrants, pictures, steps, done: !going });
+  }
+}
