@@ -192,6 +192,8 @@ fn sample_refuses_what_cannot_be_made() {
         ("--output nowhere/o.png", &["nowhere/o.png", "folder"]),
         ("--output folder.png", &["folder.png", "name a file"]),
         ("--trajectory --output o.png", &["--trajectory", ".safetensors"]),
+        ("--strip 4 --output o.gif", &["--strip", ".png"]),
+        ("--strip 1 --output o.png", &["--strip", "1"]),
         ("--steps 1000 --batch 65536 --size 512x512 --output o.safetensors --trajectory", &["too much"]),
         ("", &["--output"]),
         ("--colour red --output o.png", &["--colour"]),
@@ -252,6 +254,14 @@ fn samples_become_pictures_and_animations() {
     let last = frames[3].buffer();
     assert_eq!(last, &picture.to_rgba8(), "the animation ends in the picture");
     assert!(frames[3].delay() > frames[2].delay());
+
+    // The first and the last of four moments, two by two samples with gaps of 1, not enlarged.
+    done(folder.path(), &format!("{args} --backend cpu --strip 2 --output s.png"));
+    let strip = image::open(folder.path().join("s.png")).unwrap().to_rgba8();
+    assert_eq!(strip.dimensions(), (33, 66));
+    assert_eq!(strip[(16, 3)][3], 0, "nothing between samples");
+    let off = |x: u32, y: u32| strip[(x, 33 + y)][0].abs_diff(frames[3].buffer()[(8 * x, 8 * y)][0]);
+    assert!((0..16).all(|at| off(at, at) <= 8), "the strip ends in the picture");
 }
 
 #[test]

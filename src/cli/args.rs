@@ -144,6 +144,9 @@ pub struct SampleArgs {
     /// Also write the state after every step (.safetensors only)
     #[arg(long)]
     pub trajectory: bool,
+    /// Show so many moments, from noise to the end, one below the other and not enlarged (.png only)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub strip: Option<u32>,
     /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
     #[arg(long, value_enum, default_value = "gpu")]
     pub backend: Backend,

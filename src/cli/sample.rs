@@ -71,9 +71,12 @@ impl Task for Sample<'_> {
         if args.trajectory && format != Format::Safetensors {
             return Err(CliError::Usage("--trajectory is written to a .safetensors output only".into()));
         }
+        if args.strip.is_some() && format != Format::Png {
+            return Err(CliError::Usage("--strip is written to a .png output only".into()));
+        }
         let model = Model::load(machine, &args.model).map_err(|e| CliError::model(&args.model, e))?;
         let recipe = recipe::whole(args, &model)?;
-        let picture = picture(&model, &recipe);
+        let picture = picture(&model, &recipe, args.strip.is_some());
         let mut film = Film::new(moments(format, args), &recipe, &model, picture)?;
 
         let parts = recipe.batch.div_ceil(PART);
@@ -176,13 +179,18 @@ impl Film {
         if let Some(at) = last.iter().position(|value| !value.is_finite()) {
             return Err(CliError::NotFinite(at / (last.len() / samples as usize)));
         }
-        let unwritable = |error: image::ImageError| CliError::Write {
+        let unwritable = |error: &dyn std::fmt::Display| CliError::Write {
             file: args.output.display().to_string(),
             reason: error.to_string(),
         };
         match format {
-            Format::Png => output::write(&args.output, &picture.png(last).map_err(unwritable)?),
-            Format::Gif => output::write(&args.output, &picture.gif(&self.seen()).map_err(unwritable)?),
+            Format::Png if args.strip.is_some() => {
+                output::write(&args.output, &picture.strip(&self.seen()).map_err(|e| unwritable(&e))?)
+            }
+            Format::Png => output::write(&args.output, &picture.png(last).map_err(|e| unwritable(&e))?),
+            Format::Gif => {
+                output::write(&args.output, &picture.gif(&self.seen()).map_err(|e| unwritable(&e))?)
+            }
             Format::Safetensors => {
                 let shape = vec![samples as usize, picture.channels, height as usize, width as usize];
                 let all = if args.trajectory { self.frames.concat() } else { Vec::new() };
@@ -208,23 +216,30 @@ fn attributes<'a>(model: &'a Model, condition: &Condition) -> Option<BTreeMap<&'
     Some(named.collect())
 }
 
-/// How the whole batch is drawn.
-fn picture(model: &Model, recipe: &Recipe) -> Picture {
+/// How the whole batch is drawn; on a strip as on the page.
+fn picture(model: &Model, recipe: &Recipe, strip: bool) -> Picture {
     let (height, width) = recipe.size.unwrap_or_else(|| model.size());
-    let grid = Grid { samples: recipe.batch as u32, width: width as u32, height: height as u32, gap: 2 };
+    let grid = Grid {
+        samples: recipe.batch as u32,
+        width: width as u32,
+        height: height as u32,
+        gap: if strip { 1 } else { 2 },
+    };
     Picture { grid, channels: model.channels(), range: model.value_range() }
 }
 
 /// The moments that the output shows.
 fn moments(format: Format, args: &SampleArgs) -> Vec<usize> {
     let steps = args.sampler.steps;
-    match format {
-        Format::Gif => {
-            let frames = steps.min(MAX_FRAMES - 1);
-            (0..=frames).map(|frame| frame * steps / frames.max(1)).collect()
-        }
-        Format::Safetensors if args.trajectory => (1..=steps).collect(),
-        Format::Png | Format::Safetensors => vec![steps],
+    let spread = |frames: usize| {
+        let last = steps.min(frames - 1);
+        (0..=last).map(|frame| frame * steps / last.max(1)).collect()
+    };
+    match (format, args.strip) {
+        (Format::Gif, _) => spread(MAX_FRAMES),
+        (Format::Png, Some(frames)) => spread(frames as usize),
+        (Format::Safetensors, _) if args.trajectory => (1..=steps).collect(),
+        (Format::Png | Format::Safetensors, _) => vec![steps],
     }
 }
 

@@ -6,6 +6,7 @@ import type { Plugin } from 'vite';
 const MANIFEST = 'virtual:models';
 /** What the page fetches; pictures and tables beside it are for people who look into the folder. */
 const USED = /^(?!evaluation\.json$).*\.(json|safetensors)$/;
+const KEPT = 'kept.png';
 
 interface ModelFile {
   path: string;
@@ -17,6 +18,8 @@ interface Model {
   description: string | null;
   /** What runs of it start with, where that is not what the page starts with. */
   sampling: Record<string, number | string>;
+  /** A run to play while the model is on its way, by its path and, for caches, its version. */
+  kept: string | null;
   files: ModelFile[];
 }
 
@@ -47,15 +50,22 @@ function facts(folder: string): Pick<Model, 'description' | 'sampling'> {
 
 const pick = ({ description = null, sampling = {} }: Partial<Model>) => ({ description, sampling });
 
+const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
+
+function keptRun(folder: string): string | null {
+  const path = join(folder, KEPT);
+  return existsSync(path) ? `${KEPT}?${sha256(readFileSync(path)).slice(0, 8)}` : null;
+}
+
 function manifest(folders: Map<string, string>): Record<string, Model> {
   const model = (folder: string): Model => ({
     ...facts(folder),
+    kept: keptRun(folder),
     files: filesBelow(folder)
       .filter((path) => USED.test(path))
       .map((path) => {
         const data = readFileSync(join(folder, path));
-        const sha256 = createHash('sha256').update(data).digest('hex');
-        return { path, bytes: data.length, sha256 };
+        return { path, bytes: data.length, sha256: sha256(data) };
       }),
   });
   return Object.fromEntries([...folders].map(([name, folder]) => [name, model(folder)]));

@@ -14,29 +14,6 @@ const assertSame = (picture, values) =>
     'the picture on the screen is not the engine’s',
   );
 
-test('opens with the picture moving within 5 s, weights cold', async (url) => {
-  await visit(url, async (visitor) => {
-    const start = performance.now();
-    const since = () => performance.now() - start;
-    await visitor.page.getByRole('heading', { name: 'Reverie' }).waitFor();
-    const painted = since();
-    let noise;
-    await visitor.until('there is a picture', async () => {
-      noise = await visitor.grab(NOISY, SIDE);
-      return statistics(noise).std > 30;
-    });
-    const visible = since();
-    await visitor.until('it moves', async () => {
-      return largestDifference(noise, await visitor.grab(NOISY, SIDE)) > 5;
-    });
-    const moving = since();
-    const times = { painted, visible, moving };
-    for (const [what, ms] of Object.entries(times))
-      console.log(`      ${what} after ${ms.toFixed(0)} ms`);
-    assert.ok(moving < 5000);
-  });
-});
-
 test('runs to its end, and shows what the engine made: a digit', async (url) => {
   await visit(url + QUICK, async (visitor) => {
     await visitor.atEnd();

@@ -1,6 +1,7 @@
 // The built page in a real browser, WebGPU on a software adapter: `npm run e2e [-- PART_OF_A_NAME]`.
 import { serveDist } from './browser.mjs';
 import { run } from './harness.mjs';
+import './opening.mjs';
 import './reverse.mjs';
 import './samplers.mjs';
 import './schedules.mjs';

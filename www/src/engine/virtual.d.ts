@@ -18,6 +18,7 @@ declare module 'virtual:models' {
     {
       description: string | null;
       sampling: { sampler?: string; steps?: number; eta?: number; guidance_scale?: number };
+      kept: string | null;
       files: ModelFile[];
     }
   >;

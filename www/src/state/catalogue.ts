@@ -9,6 +9,8 @@ export interface ShippedModel {
   sampling: Sampling;
   /** What opening it fetches. */
   bytes: number;
+  /** The address of a run that was kept, to play until the live one is there. */
+  kept: string | null;
 }
 
 /** A difference in size that nobody notices. */
@@ -17,10 +19,13 @@ const size = ({ bytes }: ShippedModel) => Math.round(bytes / ALIKE_BYTES);
 
 /** The models that this page was built with, the smallest first: it is the one that starts. */
 export const MODELS: readonly ShippedModel[] = Object.entries(models)
-  .map(([name, { description, sampling, files }]) => ({
+  .map(([name, { description, sampling, kept, files }]) => ({
     name,
     description,
     sampling,
     bytes: totalBytes(neededFiles(files)),
+    kept: kept && `models/${name}/${kept}`,
   }))
   .sort((a, b) => size(a) - size(b) || a.name.localeCompare(b.name));
+
+export const keptRun = (model: string) => MODELS.find(({ name }) => name === model)?.kept ?? null;

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { decode } from 'fast-png';
+import { test } from './harness.mjs';
+import { largestDifference, statistics, visit } from './visit.mjs';
+
+const SIDE = 32;
+const NOISY = 'x t, the noisy picture';
+const label = ({ page }) => page.getByText('A kept run of this model');
+
+/** Waits until there is a picture, until it moves, and until it is the live one that does. */
+async function opens(visitor) {
+  const start = performance.now();
+  const since = () => Math.round(performance.now() - start);
+  const picture = () => visitor.grab(NOISY, SIDE);
+  const moves = async () => {
+    const before = await picture();
+    await visitor.until('it moves', async () => largestDifference(before, await picture()) > 5);
+    return since();
+  };
+  await visitor.page.getByRole('heading', { name: 'Reverie' }).waitFor();
+  const painted = since();
+  await visitor.until('there is a picture', async () => statistics(await picture()).std > 30);
+  const visible = since();
+  const moving = await moves();
+  await visitor.until('it is live', async () => (await label(visitor).count()) === 0);
+  const live = await moves();
+  const times = { painted, visible, moving, live };
+  const list = Object.entries(times).map(([what, ms]) => `${what} ${ms}`);
+  console.log(`      after ms: ${list.join(', ')}`);
+  return times;
+}
+
+test('opens with the picture moving within 5 s cold, and 2 s warm', async (url) => {
+  await visit(url, async (visitor) => {
+    const cold = await opens(visitor);
+    assert.ok(cold.live < 5000);
+    await visitor.page.reload({ waitUntil: 'commit' });
+    const warm = await opens(visitor);
+    assert.ok(warm.moving < 2000);
+  });
+});
+
+/** Holds the weights back until `release` is called. */
+function holdWeights() {
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  const before = (page) =>
+    page.route('**/*.safetensors*', async (route) => {
+      await released;
+      await route.continue();
+    });
+  return { before, release: () => release() };
+}
+
+test('a kept run plays, and says that it is kept, until the live one is there', async (url) => {
+  const weights = holdWeights();
+  await visit(
+    `${url}#reverse?steps=5&batch=1&class=2&guidance=1`,
+    async (visitor) => {
+      await label(visitor).waitFor();
+      const noise = await visitor.grab(NOISY, SIDE);
+      assert.ok(statistics(noise).std > 30, 'there is a picture');
+      await visitor.until('it moves', async () => {
+        return largestDifference(noise, await visitor.grab(NOISY, SIDE)) > 30;
+      });
+      await visitor.page
+        .getByText(/^Fetching the model: .* of 2\.\d\d MB$/)
+        .first()
+        .waitFor();
+      assert.equal(await visitor.page.getByText('step 1 of 5').count(), 0);
+
+      weights.release();
+      await visitor.atEnd();
+      assert.equal(await label(visitor).count(), 0);
+      assert.equal(await visitor.page.locator('img').count(), 0);
+    },
+    { before: weights.before },
+  );
+});
+
+/** Grey values of the last frame of a model's kept run. */
+function lastKeptFrame(model) {
+  const path = fileURLToPath(new URL(`../models/${model}/kept.png`, import.meta.url));
+  const { data, palette, width, height } = decode(readFileSync(path));
+  return Array.from(data.subarray((height - width) * width), (index) => palette[index][0]);
+}
+
+test('with reduced motion the kept run shows how it ended', async (url) => {
+  const weights = holdWeights();
+  await visit(
+    url,
+    async (visitor) => {
+      await label(visitor).waitFor();
+      const side = 65;
+      await visitor.page.waitForTimeout(300);
+      const seen = await visitor.grab(NOISY, side);
+      // The words about it cover the lowest part; gaps show what is behind.
+      const inside = (_, at) => at % side < 32 && at < 32 * side;
+      const expected = lastKeptFrame('digits').filter(inside);
+      assert.ok(largestDifference(seen.filter(inside), expected) <= 2);
+      weights.release();
+    },
+    { before: weights.before, reducedMotion: 'reduce' },
+  );
+});
