@@ -13,6 +13,8 @@ import './race.mjs';
 import './device-loss.mjs';
 import './offline.mjs';
 import './proof.mjs';
+import './exports.mjs';
+import './own-model.mjs';
 import { closeFixtures } from './models.mjs';
 
 const server = await serveDist();

@@ -193,3 +193,13 @@ export async function assertFitsPhone(page) {
   assert.equal(width, 360);
   assert.deepEqual(small, []);
 }
+
+/** Drops a file or a folder on the middle of the page, as from the desktop. */
+export async function dropOnPage(page, path) {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) {
+    await session.send('Input.dispatchDragEvent', { type, x: 640, y: 300, data });
+  }
+  await session.detach();
+}

@@ -1,6 +1,6 @@
 import init, { distances, Engine, samplers } from '@engine';
 import models from 'virtual:models';
-import { neededFiles, type ModelFile } from './files';
+import { GOLDEN, neededFiles, type ModelFile } from './files';
 import { Player } from './player';
 import {
   isLoss,
@@ -30,8 +30,8 @@ export interface WireEnd {
   postMessage(message: FromWorker): void;
 }
 
-/** The model that the engine holds; its bytes are for an engine that takes this one's place. */
-interface Loaded {
+/** A model that can be loaded; its bytes are also for an engine that takes this one's place. */
+interface Opened {
   weights: Map<string, Uint8Array>;
   files: ModelFile[];
   folder: URL;
@@ -42,7 +42,7 @@ let thread: ThreadName;
 /** The latest one, where a device was lost. */
 let desk: Promise<Desk>;
 let base: string;
-let loaded: (Desk & Loaded) | undefined;
+let loaded: (Desk & Opened) | undefined;
 /** Counts the models that were asked for: only the latest one is opened. */
 let wishes = 0;
 const recovery = new Recovery(
@@ -115,34 +115,41 @@ async function rebuild(): Promise<void> {
   post({ type: 'recovered' });
 }
 
-/** Fetches a model and puts it in the place of the one that is there. */
-async function open(name: string): Promise<void> {
-  const wish = ++wishes;
-  const current = () => wish === wishes;
-  loaded?.player.clear();
+/** Fetches a model of the page's own host. */
+async function fetchShipped(name: string, current: () => boolean): Promise<Opened> {
   // Nobody's data plan pays for weights that cannot run.
   if (!('gpu' in navigator)) await desk;
   const files = models[name]?.files;
   if (!files) throw new Error(`This page was built without the model “${name}”.`);
   const folder = new URL(`models/${name}/`, base);
-  const fetching = fetchModel(files, folder, (download) => {
+  const weights = await fetchModel(files, folder, (download) => {
     if (current()) post({ type: 'download', download });
   });
-  let weights: Map<string, Uint8Array>;
+  return { weights, files, folder };
+}
+
+/** Opens a model in the place of the one that is there, which comes back if it cannot be. */
+async function open(name: string, own?: Map<string, Uint8Array>): Promise<void> {
+  const wish = ++wishes;
+  const current = () => wish === wishes;
+  loaded?.player.clear();
+  let emptied = false;
   try {
-    weights = await fetching;
+    const opened = own
+      ? { weights: own, files: [], folder: new URL(base) }
+      : await fetchShipped(name, current);
+    const { engine, player } = await desk;
+    if (!current()) return;
+    emptied = true;
+    const model = await engine.load(opened.weights);
+    loaded = { engine, player, ...opened };
+    post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
     if (!current()) return;
-    // The model that is there can go on.
-    if (!loaded) throw thrown;
+    if (!loaded || isLoss(thrown)) throw thrown;
+    if (emptied) await loaded.engine.load(loaded.weights);
     post({ type: 'refused', wish: 'model', problem: problemOf(thrown) });
-    return;
   }
-  const { engine, player } = await desk;
-  if (!current()) return;
-  const model = await engine.load(weights);
-  loaded = { engine, player, weights, files, folder };
-  post({ type: 'ready', name, model, schedule: engine.schedule() });
 }
 
 async function boot(message: Boot): Promise<void> {
@@ -161,7 +168,7 @@ async function followChain(engine: Engine, timestep: number, noiseSeed: number) 
   return engine.chain();
 }
 
-async function answer({ engine, files, folder }: Desk & Loaded, question: Question) {
+async function answer({ engine, weights, files, folder }: Desk & Opened, question: Question) {
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
@@ -180,7 +187,7 @@ async function answer({ engine, files, folder }: Desk & Loaded, question: Questi
     case 'variance':
       return engine.variance(question.lens, question.frame);
     case 'self_test':
-      return engine.self_test(await fetchGolden(files, folder));
+      return engine.self_test(weights.get(GOLDEN) ?? (await fetchGolden(files, folder)));
     case 'proof':
       return { ...engine.proof(), files: neededFiles(files) };
     default:
@@ -225,7 +232,7 @@ function perform(message: AboutRun): void {
   }
 }
 
-function handle(message: AboutRun, at: Desk & Loaded): void {
+function handle(message: AboutRun, at: Desk & Opened): void {
   const { engine, player } = at;
   switch (message.type) {
     case 'run':
@@ -295,7 +302,7 @@ function receive({ data }: MessageEvent<ToWorker>): void {
   if (data.type === 'boot') {
     boot(data).catch(fail);
   } else if (data.type === 'model') {
-    open(data.model).catch(fail);
+    open(data.model, data.files).catch(fail);
   } else {
     recovery.when(() => perform(data));
   }

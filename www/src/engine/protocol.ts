@@ -90,8 +90,8 @@ export type ThreadName = 'worker' | 'page';
 
 export type ToWorker =
   | { type: 'boot'; model: string; base: string; surfaces: Record<Surface, OffscreenCanvas> }
-  /** Ends the run at once, fetches another model, and answers with `ready`. */
-  | { type: 'model'; model: string }
+  /** Ends the run at once, opens another model, fetched or from its files, and answers `ready`. */
+  | { type: 'model'; model: string; files?: Map<string, Uint8Array> }
   /** Ends the run at once. Messages about it carry an older generation, and the page drops them. */
   | { type: 'run'; generation: number; route: Route; motion: Motion; stop_at: number | null }
   /** Leaves a branch at a kept frame; `replaces` is closed first. */

@@ -11,8 +11,11 @@ export interface ShippedModel {
   bytes: number;
   /** The address of a run that was kept, to play until the live one is there. */
   kept: string | null;
+  /** The first digits of its weights' SHA-256: a link says which weights made its picture. */
+  weights: string | null;
 }
 
+const WEIGHTS = /^(unet\/)?diffusion_pytorch_model\.safetensors$/;
 /** A difference in size that nobody notices. */
 const ALIKE_BYTES = 10_000;
 const size = ({ bytes }: ShippedModel) => Math.round(bytes / ALIKE_BYTES);
@@ -25,7 +28,10 @@ export const MODELS: readonly ShippedModel[] = Object.entries(models)
     sampling,
     bytes: totalBytes(neededFiles(files)),
     kept: kept && `models/${name}/${kept}`,
+    weights: files.find(({ path }) => WEIGHTS.test(path))?.sha256.slice(0, 8) ?? null,
   }))
   .sort((a, b) => size(a) - size(b) || a.name.localeCompare(b.name));
 
-export const keptRun = (model: string) => MODELS.find(({ name }) => name === model)?.kept ?? null;
+const shipped = (model: string) => MODELS.find(({ name }) => name === model);
+export const keptRun = (model: string) => shipped(model)?.kept ?? null;
+export const weightsOf = (model: string) => shipped(model)?.weights ?? null;

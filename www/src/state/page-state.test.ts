@@ -6,6 +6,7 @@ const defaults = () => defaultState('small');
 
 const everyFieldChanged: PageState = {
   station: 'forward',
+  weights: '1a2b3c4d',
   model: 'large',
   recipe: {
     sampler: 'dpm++2m',

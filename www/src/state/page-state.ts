@@ -26,6 +26,8 @@ export interface PageState {
   station: Station;
   /** The name of a model's folder. */
   model: string;
+  /** The first digits of its weights' SHA-256, if they are known. */
+  weights: string | null;
   /** Of the branch that is shown. */
   recipe: PageRecipe;
   /** What the trunk starts from in the place of x_T. */
@@ -68,6 +70,7 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
   return {
     station: 'reverse',
     model,
+    weights: null,
     recipe: {
       sampler: 'ddim',
       steps: 50,
@@ -137,6 +140,7 @@ export function formatHash(state: PageState): string {
     fields.append('fork', forkText(fork, branches[index] ?? trunk));
   });
   if (focus !== 0) fields.set('focus', String(focus));
+  if (state.weights) fields.set('weights', state.weights);
   if (frame !== null) fields.set('frame', String(frame));
   if (race) fields.set('race', [race.calls, ...race.samplers].join(','));
   if (station === 'forward') {
@@ -191,6 +195,9 @@ export function parseHash(
 
   const { forward } = state;
   state.model = read('model', state.model, among(...models));
+  state.weights = read('weights', state.weights, (text) =>
+    /^[0-9a-f]{8}$/.test(text) ? text : undefined,
+  );
   const defaults = defaultState(state.model, samplings[state.model]).recipe;
   const trunk = parseRecipe(read, defaults);
   const { recipe, forks } = parseForks(trunk, fields.getAll('fork'), notes);

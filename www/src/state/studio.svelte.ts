@@ -19,13 +19,14 @@ import type {
   Surface,
 } from '../engine/types';
 import { Address } from './address';
-import { MODELS } from './catalogue';
+import { MODELS, weightsOf } from './catalogue';
 import { engineRoute, recipesOf, type PageRoute } from './forks';
 import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
 import { Proof } from './proof.svelte';
 import {
   defaultState,
+  formatHash,
   moved,
   parseHash,
   type PageRecipe,
@@ -33,6 +34,7 @@ import {
   type PageState,
   type Station,
 } from './page-state';
+import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
 import { Race } from './race.svelte';
 import { fittedInterval } from './sampler';
@@ -56,6 +58,8 @@ export class Studio {
   model: ModelFacts | null = $state.raw(null);
   schedule: ScheduleFacts | null = $state.raw(null);
   problem: Problem | null = $state.raw(null);
+  /** A model that was dropped on the page. */
+  own: OwnModel | null = $state.raw(null);
 
   run: RunFacts | null = $state.raw(null);
   frame = $state(0);
@@ -76,6 +80,7 @@ export class Studio {
   #pending: ReturnType<typeof setTimeout> | undefined;
   /** The latest model that was there, to go back to. */
   #opened: Extract<News, { type: 'ready' }> | null = null;
+  #ownBefore: OwnModel | null = null;
   /** The class that the recipe's number stood for in the model before. */
   #className: string | null = null;
 
@@ -182,6 +187,37 @@ export class Studio {
     // Of the picture's own size it is taken over, or seen anew: as text it is of the old model's.
     this.page.forward.picture = '';
     this.#openModel();
+  }
+
+  /** Opens a model that was dropped on the page; what was before comes back if it is refused. */
+  openOwn(model: OwnModel): void {
+    this.#ownBefore = this.own;
+    this.own = model;
+    this.page.model = OWN;
+    this.page.forks = [];
+    this.page.frame = null;
+    this.#openModel();
+  }
+
+  /** A folder's files, as a file field hands them out. */
+  async openFiles(files: File[]): Promise<void> {
+    try {
+      const found = files.map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+      this.openOwn(await readModel(found));
+    } catch (thrown) {
+      this.note(problemOf(thrown).message);
+    }
+  }
+
+  /** What brings back what is shown, anywhere. */
+  link(): string {
+    return location.origin + location.pathname + formatHash($state.snapshot(this.page));
+  }
+
+  /** Only the part that says what to show: a link comes from who knows where. */
+  openLink(link: string): void {
+    const at = link.indexOf('#');
+    if (at >= 0) location.hash = link.slice(at);
   }
 
   /**
@@ -367,14 +403,23 @@ export class Studio {
 
   #readAddress(): void {
     const { state, notes } = parseHash(location.hash, NAMES, SAMPLINGS);
-    this.page = state;
+    const weights = weightsOf(state.model);
+    if (state.weights && weights && state.weights !== weights) {
+      notes.push(
+        'The model was trained anew after this link was made: its pictures are others now.',
+      );
+    }
+    this.page = { ...state, weights };
     this.notes = notes;
   }
 
   #openModel(): void {
     this.#generation++;
     clearTimeout(this.#pending);
-    this.#client?.post({ type: 'model', model: this.page.model });
+    const { model } = this.page;
+    const files = model === OWN ? this.own?.files : undefined;
+    this.page.weights = weightsOf(model);
+    this.#client?.post({ type: 'model', model, ...(files && { files }) });
     this.model = this.run = this.download = null;
     this.frame = this.computed = this.msPerStep = 0;
     this.motion = 'rest';
@@ -429,7 +474,7 @@ export class Studio {
   #startPicture({ picture, timestep, noise_seed }: PageStart): StartPicture | null {
     const read = this.model && parsePicture(picture, this.forward.size);
     if (read) return { values: valuesOf(read), timestep, noise_seed };
-    this.#note('The picture that the link starts from is damaged, or was made for another model.');
+    this.note('The picture that the link starts from is damaged, or was made for another model.');
     this.page.start = null;
     return null;
   }
@@ -446,7 +491,7 @@ export class Studio {
     return { ...recipe, attributes: attributes && valueNumbers(known, attributes) };
   }
 
-  #note(text: string): void {
+  note(text: string): void {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 
@@ -456,14 +501,14 @@ export class Studio {
     this.#className = null;
     page.forward.timestep = Math.min(page.forward.timestep, model.num_train_timesteps - 1);
     if (!this.forward.fit()) {
-      this.#note('The picture of the link is damaged, or was made for another model.');
+      this.note('The picture of the link is damaged, or was made for another model.');
     }
   }
 
   #fitRecipe(recipe: PageRecipe, model: ModelFacts): void {
     if (model.attributes.length > 0) {
       const { kept, dropped } = fitted(model.attributes, recipe.attributes ?? {});
-      for (const [name, value] of dropped) this.#note(`The model knows no ${value} ${name}.`);
+      for (const [name, value] of dropped) this.note(`The model knows no ${value} ${name}.`);
       recipe.attributes = kept;
       recipe.class_label = null;
     } else {
@@ -480,7 +525,7 @@ export class Studio {
   #fitSampler(recipe: PageRecipe): void {
     const known = this.samplers.some(({ name }) => name === recipe.sampler);
     if (this.samplers.length === 0 || known) return;
-    this.#note(`There is no sampler “${recipe.sampler}”.`);
+    this.note(`There is no sampler “${recipe.sampler}”.`);
     recipe.sampler = defaultState('').recipe.sampler;
   }
 
@@ -492,7 +537,7 @@ export class Studio {
       const at = names.indexOf(this.#className);
       recipe.class_label = at < 0 ? 'each' : at;
     } else if (typeof recipe.class_label === 'number' && recipe.class_label >= names.length) {
-      this.#note(`The model knows no class ${recipe.class_label}.`);
+      this.note(`The model knows no class ${recipe.class_label}.`);
       recipe.class_label = 'each';
     }
     if (names.length === 0) recipe.class_label = null;
@@ -516,6 +561,7 @@ export class Studio {
         }
         break;
       case 'ready':
+        this.#ownBefore = this.own;
         if (message.name === this.page.model) this.#useModel(message);
         break;
       case 'started':
@@ -534,17 +580,19 @@ export class Studio {
         this.race.receive(message.id, message.news);
         break;
       case 'recovered':
-        this.#note(
+        this.note(
           'The graphics device was lost. Another one computes the run again, to where it was.',
         );
         this.forward.resend();
         break;
       case 'refused':
         if (message.wish === 'race') this.race.refuse(message.problem.message);
-        else this.#note(message.problem.message);
+        else this.note(message.problem.message);
         if (message.wish === 'run') this.motion = 'rest';
         if (message.wish === 'model' && this.#opened) {
+          this.own = this.#ownBefore;
           this.page.model = this.#opened.name;
+          this.page.weights = weightsOf(this.page.model);
           this.#className = null;
           this.#useModel(this.#opened);
         }
