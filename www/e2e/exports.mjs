@@ -102,6 +102,21 @@ test('the link is copied, and can be copied by hand where the clipboard is denie
   });
 });
 
+test('a run is copied as a Python program', async (url) => {
+  await visit(url + QUICK, async (visitor) => {
+    const { page } = visitor;
+    await visitor.atEnd();
+    await openSheet(visitor);
+    const program = page.getByRole('textbox', { name: 'Python program' });
+    const text = await program.inputValue();
+    assert.match(text, /^#!.*python3[^]*DDIMScheduler[^]*STEPS, SAMPLES, SEED = 4, 1, 3$/m);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await visitor.button('Copy: Python program').click();
+    await page.getByText('Copied.').waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
+  });
+});
+
 test('a picture whose licence asks for credit bears it', async (url) => {
   await visit(
     `${url}#reverse?model=portraits&steps=2&seed=3&batch=1&guidance=1`,
