@@ -1,6 +1,5 @@
-import type { StartPicture } from '../engine/protocol';
 import type { PageRoute } from '../state/forks';
-import type { PageRecipe } from '../state/page-state';
+import type { PageRecipe, PageState } from '../state/page-state';
 import { condition, type Condition, type Facts } from './condition';
 import { chosenOptions, SCHEDULERS, WITHOUT, type Options, type Scheduler } from './schedulers';
 
@@ -10,7 +9,7 @@ export type PythonScript = { kind: 'script'; text: string } | { kind: 'none'; wh
 /** What is shown: a recipe, and how its run came to where it is. */
 export interface Shown extends PageRoute {
   /** The picture that it starts from. */
-  start: StartPicture | null;
+  start: PageState['start'];
 }
 
 /** The pictures that are shown by diffusers, from the same noise. */

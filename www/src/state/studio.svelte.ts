@@ -194,8 +194,10 @@ export class Studio {
     this.#ownBefore = this.own;
     this.own = model;
     this.page.model = OWN;
+    this.page.start = null;
     this.page.forks = [];
     this.page.frame = null;
+    this.page.forward.picture = '';
     this.#openModel();
   }
 
