@@ -9,6 +9,7 @@ pub mod adaptive;
 mod beta_quantile;
 mod betas;
 pub mod chain;
+pub mod compare;
 pub mod forward;
 pub mod histogram;
 pub mod interpret;

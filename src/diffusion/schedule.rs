@@ -109,6 +109,20 @@ impl Schedule {
     pub fn terminal_snr(&self) -> f64 {
         self.alphas_cumprod.last().map_or(f64::INFINITY, |&a| snr(a))
     }
+
+    /// Whether so little of the picture is left at the last timestep that the reverse process,
+    /// which starts from nothing but noise, starts from what training saw (Lin et al. 2023).
+    pub fn ends_in_noise(&self) -> bool {
+        self.terminal_snr() <= LARGEST_TERMINAL_SNR
+    }
+
+    /// β at a timestep that may lie between two; beyond the schedule, that of its end.
+    pub fn beta_at(&self, timestep: f32) -> f32 {
+        let timestep = timestep.clamp(0.0, (self.betas.len() - 1) as f32);
+        let (below, share) = (timestep as usize, timestep.fract());
+        let above = self.betas[(below + 1).min(self.betas.len() - 1)];
+        self.betas[below] + share * (above - self.betas[below])
+    }
 }
 
 /// ᾱ/(1 − ᾱ), the ratio of signal to noise variance.
@@ -166,10 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn beta_between_two_timesteps_is_between_theirs() {
+        let schedule = preset("linear", 1000, false);
+        let [low, high] = [500, 501].map(|t| schedule.betas[t]);
+        assert_eq!(schedule.beta_at(500.0), low);
+        assert!((schedule.beta_at(500.5) - (low + high) / 2.0).abs() < 1e-7);
+        assert_eq!((schedule.beta_at(-1.0), schedule.beta_at(1e6)), (schedule.betas[0], schedule.betas[999]));
+    }
+
+    #[test]
     fn a_short_linear_schedule_never_reaches_noise() {
         let schedule = preset("linear", 300, false);
         assert!((schedule.alphas_cumprod[299].sqrt() - 0.219).abs() < 1e-3);
-        assert!(schedule.terminal_snr() > 0.05);
+        assert!(schedule.terminal_snr() > 0.05 && !schedule.ends_in_noise());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod race;
 mod runs;
 mod samplers;
 mod scheduler;
+mod schedules;
 mod screen;
 mod self_test;
 mod steps;

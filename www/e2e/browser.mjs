@@ -1,4 +1,12 @@
-import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,14 +68,20 @@ export async function serveCopy(path = 'some/path/') {
   return { url: server.url + path, folder, close: server.close, remove };
 }
 
-/** Builds and serves a page that has models of the tests' fixtures besides the shipped ones. */
-export async function serveWithFixtures(...names) {
+/**
+ * Builds and serves a page that has models of the tests' fixtures besides the shipped ones: by their
+ * names, with what is set in the place of their scheduler config's own.
+ */
+export async function serveWithFixtures(fixtures) {
   const folder = mkdtempSync(join(tmpdir(), 'reverie-page-'));
-  const models = names.map((name) => {
+  const models = Object.entries(fixtures).map(([name, settings]) => {
     const model = join(folder, 'models', name);
     cpSync(join(ROOT, '../tests/fixtures/unet', name), model, { recursive: true });
     // One pass and what PyTorch makes of it: what the page checks itself against.
     renameSync(join(model, 'io.safetensors'), join(model, 'golden.safetensors'));
+    const scheduler = join(model, 'scheduler/scheduler_config.json');
+    const config = JSON.parse(readFileSync(scheduler, 'utf8'));
+    writeFileSync(scheduler, JSON.stringify({ ...config, ...settings }));
     return model;
   });
   process.env.REVERIE_MODELS = models.join(delimiter);

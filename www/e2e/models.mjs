@@ -13,10 +13,13 @@ const recipe = (fields) =>
 
 let server;
 
-/** A test on a page that is built, once, with the fixture among its models. */
+/** A short schedule keeps much of the picture: √ᾱ is 0.219 at its end. */
+const SHORT = { beta_schedule: 'linear', num_train_timesteps: 300 };
+
+/** A test on a page that is built, once, with the fixtures among its models. */
 const models = (name, body) =>
   test(name, async () => {
-    server ??= serveWithFixtures('attributes');
+    server ??= serveWithFixtures({ attributes: {}, plain: SHORT });
     await body((await server).url);
   });
 
@@ -233,4 +236,21 @@ models('attributes: fit 360 pixels, with targets for fingers', async (url) => {
       PHONE,
     );
   }
+});
+
+models('schedules: a model whose schedule does not end in noise is warned of', async (url) => {
+  await visit(url + '#schedules?model=plain&sampler=ddim&steps=6&batch=1', async (visitor) => {
+    const { page } = visitor;
+    const note = page.getByRole('region', { name: 'Terminal SNR' });
+    await note.getByText('The model’s schedule does not end in pure noise.').waitFor();
+    await note.getByText(/At t = 299 still 21\.9% of the picture is left/).waitFor();
+    await page.getByRole('row', { name: /^linear 0\.219 0\.0504 does not end in noise/ }).waitFor();
+    assert.equal(
+      await page.getByRole('slider', { name: 'Steps on the curves' }).getAttribute('aria-valuemax'),
+      '300',
+    );
+    await visitor.radio('Schedules', 'zero terminal SNR').check({ force: true });
+    await visitor.inAddress('&terminal=zero');
+    await page.getByRole('row', { name: /^linear 0 0 ends in noise/ }).waitFor();
+  });
 });

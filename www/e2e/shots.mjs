@@ -8,7 +8,7 @@ const SIZES = [
   [1024, 768],
   [390, 844],
 ];
-const STATIONS = ['reverse', 'forward', 'proof'];
+const STATIONS = ['reverse', 'forward', 'schedules', 'proof'];
 
 const folder = process.argv[2] ?? 'shots';
 mkdirSync(folder, { recursive: true });

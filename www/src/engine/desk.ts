@@ -186,6 +186,12 @@ async function answer({ engine, weights, files, folder }: Desk & Opened, questio
       return distances(question.pictures, question.reference);
     case 'variance':
       return engine.variance(question.lens, question.frame);
+    case 'schedules':
+      return engine.schedules();
+    case 'plan_steps':
+      return engine.plan_steps(question.recipe);
+    case 'strips':
+      return engine.strips(question.x0, question.noise_seed, question.rescaled);
     case 'self_test':
       return engine.self_test(weights.get(GOLDEN) ?? (await fetchGolden(files, folder)));
     case 'proof':

@@ -9,12 +9,15 @@ import type {
   Lens,
   ModelFacts,
   Moment,
+  PlanFacts,
   RaceWish,
   Recipe,
   RunFacts,
   Sampler,
   ScheduleFacts,
+  Schedules,
   SelfTest,
+  Strips,
   Surface,
 } from './types';
 
@@ -28,6 +31,9 @@ export interface Answers extends ProofAnswers {
   thumbnails: Uint8Array;
   variance: Float32Array;
   distances: Float32Array;
+  schedules: Schedules;
+  plan_steps: PlanFacts;
+  strips: Strips;
   self_test: SelfTest;
 }
 
@@ -40,6 +46,9 @@ export type Question =
   | { ask: 'thumbnails'; branch: number; frames: number[]; sample: number }
   | { ask: 'variance'; lens: Lens; frame: number }
   | { ask: 'distances'; pictures: Float32Array; reference: Float32Array }
+  | { ask: 'schedules' }
+  | { ask: 'plan_steps'; recipe: Recipe }
+  | { ask: 'strips'; x0: Float32Array; noise_seed: number; rescaled: boolean }
   | { ask: 'self_test' }
   | ProofQuestion;
 

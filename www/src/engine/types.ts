@@ -252,6 +252,67 @@ export interface ScheduleFacts {
   largest_terminal_snr: number;
 }
 
+/** Measures of a noise level. */
+export const MEASURES = ['alpha_bar', 'beta', 'snr', 'log_snr'] as const;
+export type Measure = (typeof MEASURES)[number];
+
+/** A schedule at the timesteps of `Schedules`. */
+export interface Curves extends Record<Measure, number[]> {
+  end: {
+    /** √ᾱ of the last timestep: what is left of the picture. */
+    signal: number;
+    snr: number;
+    /** That is little enough to count as pure noise. */
+    in_noise: boolean;
+  };
+}
+
+/** Those of the literature, and `own` for a model's that is none of them. */
+export const SCHEDULES = [
+  'linear',
+  'scaled_linear',
+  'quadratic',
+  'sigmoid',
+  'cosine',
+  'own',
+] as const;
+export type ScheduleName = (typeof SCHEDULES)[number];
+
+export interface NamedSchedule {
+  name: ScheduleName;
+  /** It is the model's. */
+  own: boolean;
+  plain: Curves;
+  /** At zero terminal SNR; `null` where it is too short to be rescaled. */
+  rescaled: Curves | null;
+}
+
+export interface Schedules {
+  timesteps: number[];
+  schedules: NamedSchedule[];
+  /** The largest terminal SNR that counts as pure noise. */
+  noise_snr: number;
+}
+
+/** Where a step of a recipe falls: at its first network call. */
+export interface Mark extends Record<Measure, number> {
+  timestep: number;
+  sigma: number;
+  network_calls: number;
+}
+
+export interface PlanFacts {
+  marks: Mark[];
+  network_calls: number;
+  adaptive: boolean;
+}
+
+/** x_t of one picture at each of `timesteps`, under one schedule after the other. */
+export interface Strips {
+  timesteps: number[];
+  frames: Float32Array;
+}
+
 /** x_t as the chain of single steps makes it: NCHW in the model's range. */
 export interface ChainMoment {
   values: Float32Array;
@@ -337,5 +398,11 @@ export interface Engine extends ProofEngine {
   chain(): ChainMoment;
   /** One call of the network on the x_t that is shown, with the recipe's condition and guidance. */
   look(recipe: Recipe): Promise<Look>;
+  /** Those of the literature over the model's timesteps, and its own. */
+  schedules(): Schedules;
+  /** Where the steps of a recipe fall; starts nothing. */
+  plan_steps(recipe: Recipe): PlanFacts;
+  /** Of a picture CHW and the noise of a seed. */
+  strips(x0: Float32Array, noise_seed: number, rescaled: boolean): Strips;
   schedule(): ScheduleFacts;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compact, networkCalls } from './format';
+import { compact, networkCalls, power, significant } from './format';
 
 describe('compact', () => {
   it.each([
@@ -16,6 +16,26 @@ describe('compact', () => {
   ])('%d is %s', (value, text) => {
     expect(compact(value)).toBe(text);
   });
+});
+
+describe('significant', () => {
+  it.each([
+    [0, '0'],
+    [1, '1'],
+    [0.0683, '0.0683'],
+    [-2.4666, '−2.47'],
+    [128.4, '128'],
+    [2.4e-9, '2.4·10⁻⁹'],
+    [24123, '24123'],
+    [-Infinity, '−∞'],
+    [NaN, '–'],
+  ])('%d is %s', (value, text) => {
+    expect(significant(value)).toBe(text);
+  });
+});
+
+it('powers of ten are plain where that is short', () => {
+  expect([-10, -2, 0, 2, 3].map(power)).toEqual(['10⁻¹⁰', '0.01', '1', '100', '10³']);
 });
 
 describe('network calls', () => {

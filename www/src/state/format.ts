@@ -18,10 +18,25 @@ export function errorText(value: number): string {
   return value < 0.1 ? scientific(value) : compact(value);
 }
 
+/** The same to a number of significant digits: of small numbers too. */
+export function significant(value: number, digits = 3): string {
+  const size = Math.abs(value);
+  if (size !== 0 && !(size >= 1e-3 && size < 1000)) return compact(value, digits);
+  return String(Number(value.toPrecision(digits))).replace('-', MINUS);
+}
+
 function scientific(value: number): string {
   const [mantissa = '', exponent = ''] = value.toExponential(1).split('e');
-  const power = [...String(Number(exponent))].map((sign) => SUPERSCRIPT[sign] ?? sign).join('');
-  return `${mantissa.replace('-', MINUS)}·10${power}`;
+  return `${mantissa.replace('-', MINUS)}·${tenTo(Number(exponent))}`;
+}
+
+function tenTo(exponent: number): string {
+  return `10${[...String(exponent)].map((sign) => SUPERSCRIPT[sign] ?? sign).join('')}`;
+}
+
+/** A whole power of ten, plain where that is short. */
+export function power(exponent: number): string {
+  return Math.abs(exponent) > 2 ? tenTo(exponent) : String(10 ** exponent);
 }
 
 const SUPERSCRIPT: Record<string, string> = Object.fromEntries(

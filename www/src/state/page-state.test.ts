@@ -40,6 +40,7 @@ const everyFieldChanged: PageState = {
     fresh: true,
     picture: 'eNpjYGBg-_',
   },
+  schedules: defaults().schedules,
 };
 
 describe('the link', () => {
@@ -48,6 +49,14 @@ describe('the link', () => {
       state: everyFieldChanged,
       notes: [],
     });
+  });
+
+  it('carries what is looked at in Schedules', () => {
+    const state = defaults();
+    expect(formatHash({ ...state, station: 'schedules' })).toMatch(/&measure=alpha_bar$/);
+    state.station = 'schedules';
+    state.schedules = { measure: 'log_snr', schedule: 'scaled_linear', rescaled: true };
+    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
   });
 
   it.each([null, 'each', 0, 9] as const)('carries the class %s', (class_label) => {
@@ -132,6 +141,9 @@ describe('the link', () => {
     'start=500:1',
     'start=500:1:e.pj',
     'start=500:-1:eNpj',
+    'measure=entropy',
+    'schedule=log',
+    'terminal=one',
   ])('falls back with a note on %s', (field) => {
     const { state, notes } = parseHash(`#reverse?${field}`, MODELS);
     expect(state).toEqual(defaults());

@@ -1,11 +1,11 @@
-import type { Recipe } from '../engine/types';
+import { MEASURES, SCHEDULES, type Measure, type Recipe, type ScheduleName } from '../engine/types';
 import { forkText, parseForks, recipesOf, type PageFork } from './forks';
 import { isShort } from './picture';
 import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
 import { parseSampler } from './sampler';
 import type { Choices } from './wish';
 
-export const STATIONS = ['reverse', 'forward', 'proof'] as const;
+export const STATIONS = ['reverse', 'forward', 'schedules', 'proof'] as const;
 export type Station = (typeof STATIONS)[number];
 /** Where the picture of the forward process comes from. */
 export const SOURCES = ['sample', 'drawing', 'file', 'camera'] as const;
@@ -50,6 +50,13 @@ export interface PageState {
     /** What was drawn, opened or taken, as `pictureText` writes it; empty while there is none. */
     picture: string;
   };
+  schedules: {
+    measure: Measure;
+    /** The schedule that is looked at; `null` is the model's. */
+    schedule: ScheduleName | null;
+    /** At zero terminal SNR. */
+    rescaled: boolean;
+  };
 }
 
 export interface RaceState {
@@ -59,6 +66,8 @@ export interface RaceState {
 
 export const BATCHES = [1, 4, 9, 16] as const;
 export const MOST_STEPS = 1000;
+/** Where a slider of steps stops. */
+export const STEP_STOPS = [5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000];
 /** The largest that EDM's authors chose (Karras et al. 2022, table 5). */
 export const MOST_CHURN = 80;
 export const LARGEST_SEED = 0xffff_ffff;
@@ -104,6 +113,7 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
       fresh: false,
       picture: '',
     },
+    schedules: { measure: 'alpha_bar', schedule: null, rescaled: false },
   };
 }
 
@@ -132,7 +142,7 @@ const parsePictureText = (text: string) =>
 
 /** The part of the address after `#`: the trunk's recipe, and how the branch differs from it. */
 export function formatHash(state: PageState): string {
-  const { station, model, start, forks, focus, race, frame, forward } = state;
+  const { station, model, start, forks, focus, race, frame, forward, schedules } = state;
   const [trunk, ...branches] = recipesOf(state) as [PageRecipe, ...PageRecipe[]];
   const fields = new URLSearchParams({ model, ...recipeTexts(trunk) });
   if (start && isShort(start.picture)) fields.set('start', startText(start));
@@ -151,6 +161,11 @@ export function formatHash(state: PageState): string {
     fields.set('noise-seed', String(forward.noise_seed));
     const { picture } = forward;
     if (forward.source !== 'sample' && picture && isShort(picture)) fields.set('picture', picture);
+  }
+  if (station === 'schedules') {
+    fields.set('measure', schedules.measure);
+    if (schedules.schedule) fields.set('schedule', schedules.schedule);
+    if (schedules.rescaled) fields.set('terminal', 'zero');
   }
   // These signs may stand in an address as they are, and are easier to read; a plus is no space.
   const query = fields
@@ -193,7 +208,7 @@ export function parseHash(
   if (station) state.station = station;
   else if (name) notes.push(`There is no station “${name.slice(0, 24)}” yet.`);
 
-  const { forward } = state;
+  const { forward, schedules } = state;
   state.model = read('model', state.model, among(...models));
   state.weights = read('weights', state.weights, (text) =>
     /^[0-9a-f]{8}$/.test(text) ? text : undefined,
@@ -214,5 +229,8 @@ export function parseHash(
   forward.noise_seed = read('noise-seed', forward.noise_seed, integer(0, LARGEST_SEED));
   forward.picture = read('picture', '', parsePictureText);
   state.start = read<PageStart | null>('start', null, parseStart);
+  schedules.measure = read('measure', schedules.measure, among(...MEASURES));
+  schedules.schedule = read<ScheduleName | null>('schedule', null, among(...SCHEDULES));
+  schedules.rescaled = read('terminal', false, (text) => text === 'zero' || undefined);
   return { state, notes };
 }

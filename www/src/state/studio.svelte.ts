@@ -38,6 +38,7 @@ import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
 import { Race } from './race.svelte';
 import { fittedInterval } from './sampler';
+import { Schedules } from './schedules.svelte';
 import { Tree, type Branch } from './tree.svelte';
 import { fitted, valueNumbers } from './wish';
 
@@ -71,6 +72,7 @@ export class Studio {
   readonly forward = new Forward(this);
   readonly tree = new Tree(this);
   readonly inspector = new Inspector(this);
+  readonly schedules = new Schedules(this);
   readonly proof = new Proof(this);
   readonly race = new Race(this);
   readonly #address = new Address();
@@ -78,6 +80,8 @@ export class Studio {
   #generation = 0;
   #turn = 0;
   #pending: ReturnType<typeof setTimeout> | undefined;
+  /** A run that waits at x_T for someone to look at it. */
+  #unseen = false;
   /** The latest model that was there, to go back to. */
   #opened: Extract<News, { type: 'ready' }> | null = null;
   #ownBefore: OwnModel | null = null;
@@ -139,6 +143,7 @@ export class Studio {
     this.page.station = station;
     this.#address.push(this.page);
     if (station === 'forward' && this.page.forward.source === 'sample') this.finish();
+    if (station === 'reverse' && this.#unseen) this.replay();
   }
 
   /** Runs back from x_t of a picture; `null` goes back to runs from noise alone. */
@@ -389,6 +394,7 @@ export class Studio {
   }
 
   #move(motion: Motion): void {
+    if (motion !== 'rest') this.#unseen = false;
     this.motion = motion;
     this.#client?.post({ type: 'move', turn: ++this.#turn, motion });
   }
@@ -401,6 +407,12 @@ export class Studio {
   /** A drawing needs no sample, and on a slow device would have to wait for it. */
   #motionOfForward(): Motion {
     return this.page.forward.source === 'sample' ? 'finish' : 'rest';
+  }
+
+  #motionAt(station: Station): Motion {
+    if (station === 'forward') return this.#motionOfForward();
+    if (station === 'schedules') return this.schedules.image ? 'rest' : 'finish';
+    return this.#motionOfPlay();
   }
 
   #readAddress(): void {
@@ -428,6 +440,7 @@ export class Studio {
     this.forward.clear();
     this.tree.clear();
     this.inspector.clear();
+    this.schedules.clear();
     this.proof.clear();
     this.race.clear();
   }
@@ -457,7 +470,8 @@ export class Studio {
   #startRun(): void {
     if (!this.model) return;
     const { recipe, forks, start, frame, station } = $state.snapshot(this.page);
-    const motion = station === 'forward' ? this.#motionOfForward() : this.#motionOfPlay();
+    const motion = this.#motionAt(station);
+    this.#unseen = station === 'schedules' && motion === 'rest';
     this.computed = this.frame = this.networkCalls = 0;
     this.motion = motion;
     this.tree.clear();
@@ -469,7 +483,7 @@ export class Studio {
         this.translated(one),
       ),
       motion,
-      stop_at: station === 'forward' ? null : frame,
+      stop_at: station === 'reverse' ? frame : null,
     });
   }
 
@@ -627,7 +641,7 @@ export class Studio {
     if (position.turn !== this.#turn) return;
     this.frame = position.frame;
     this.motion = position.motion;
-    if (this.playing) return;
+    if (this.playing || this.#unseen) return;
     if (this.computed > 0) this.proof.expectGolden();
     this.page.frame = position.frame === this.steps ? null : position.frame;
     this.saveAddress();
