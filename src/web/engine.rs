@@ -40,7 +40,7 @@ pub(super) struct State {
     pub machine: GpuMachine,
     pub loaded: Option<Loaded>,
     /// The page's canvases, by name.
-    screens: BTreeMap<String, Screen>,
+    screens: Vec<(String, Screen)>,
     pub pace: Arc<Mutex<Pace>>,
     /// Counts the runs, and the errors of adaptive steps that were judged: an answer belongs to
     /// what was there when it was asked for.
@@ -69,7 +69,7 @@ impl Engine {
         let adapter = adapter::describe().await;
         let (gpu, shows) = probe::find_gpu().await.map_err(|e| error::of_machine(&e))?;
         let machine = GpuMachine::on(gpu);
-        let state = State { machine, loaded: None, screens: BTreeMap::new(), pace: Arc::default(), epoch: 0 };
+        let state = State { machine, loaded: None, screens: Vec::new(), pace: Arc::default(), epoch: 0 };
         Ok(Engine { state: RefCell::new(state), adapter, shows })
     }
 
@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// Loads a model from its files, by their paths in the model's folder.
-    pub async fn load(&self, files: js_sys::Map) -> Result<JsValue, JsValue> {
+    pub fn load(&self, files: js_sys::Map) -> Result<JsValue, JsValue> {
         let mut folder: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         files.for_each(&mut |bytes, path| {
             let bytes = bytes.dyn_into::<js_sys::Uint8Array>().map(|b| b.to_vec());
@@ -103,7 +103,7 @@ impl Engine {
         let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
         let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
         let loaded = Loaded { model, forward, tree: None, race: None };
-        if let Some(screen) = state.screens.get_mut("forward") {
+        if let Some((_, screen)) = state.screens.iter_mut().find(|(surface, _)| surface == "forward") {
             screen.resize(loaded.grid(1));
         }
         state.loaded = Some(loaded);
@@ -120,7 +120,8 @@ impl Engine {
         if let (Some(loaded), "forward") = (&state.loaded, surface) {
             screen.resize(loaded.grid(1));
         }
-        state.screens.insert(surface.into(), screen);
+        state.screens.retain(|(name, _)| name != surface);
+        state.screens.push((surface.into(), screen));
         Ok(())
     }
 
@@ -211,7 +212,7 @@ impl State {
         if let Some(tree) = loaded.tree {
             tree.release(&mut self.machine, &loaded.model);
         }
-        self.screens.values().for_each(Screen::forget);
+        self.screens.iter().for_each(|(_, screen)| screen.forget());
         loaded.forward.release(&mut self.machine, &loaded.model);
         loaded.model.release(&mut self.machine);
     }
@@ -223,7 +224,7 @@ impl State {
     }
 
     pub fn draw(&self, surface: &str, buffer: BufferId, params: Params) {
-        if let Some(screen) = self.screens.get(surface) {
+        if let Some((_, screen)) = self.screens.iter().find(|(name, _)| name == surface) {
             screen.draw(Picture { source: self.machine.buffer(buffer).clone(), params });
         }
     }

@@ -4,7 +4,6 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::Engine;
 use super::engine::to_js;
 use crate::diffusion::histogram::Histogram;
 
@@ -27,11 +26,8 @@ impl HistogramFacts {
     }
 }
 
+/// Counts the values of a picture.
 #[wasm_bindgen]
-impl Engine {
-    /// Counts the values of a kept image, all samples together, as they are drawn.
-    pub async fn histogram(&self, surface: String, frame: usize) -> Result<JsValue, JsValue> {
-        let values = self.frame_pixels(surface, frame).await?;
-        to_js(&HistogramFacts::of(&values))
-    }
+pub fn histogram(values: &[f32]) -> Result<JsValue, JsValue> {
+    to_js(&HistogramFacts::of(values))
 }

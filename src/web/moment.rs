@@ -135,27 +135,21 @@ impl Engine {
         let each = values.chunks(values.len() / pictures.len().max(1));
         Ok(each.zip(&pictures).flat_map(|(image, params)| present::twin(params, image)).collect())
     }
+}
 
-    /// The variance of a lens over the batch at a moment, of every pixel `[H, W]`: its channels' mean.
-    pub async fn variance(&self, surface: String, frame: usize) -> Result<Vec<f32>, JsValue> {
-        let channels = {
-            let state = self.state.borrow();
-            state.loaded.as_ref().ok_or_else(no_run)?.model.channels()
-        };
-        let values = self.frame_pixels(surface, frame).await?;
-        let state = self.state.borrow();
-        let shape = state.tree().ok_or_else(no_run)?.run().shape;
-        let pixels = shape.pixels as usize;
-        let count = values.len() / (channels * pixels);
-        let mut variance = vec![0.0; pixels];
-        for at in 0..channels * pixels {
-            let of_batch = (0..count).map(|sample| values[sample * channels * pixels + at]);
-            let mean = of_batch.clone().sum::<f32>() / count as f32;
-            let squares: f32 = of_batch.map(|value| (value - mean) * (value - mean)).sum();
-            variance[at % pixels] += squares / (count * channels) as f32;
-        }
-        Ok(variance)
+/// The variance of values `[N, C, H, W]` over their samples, of every pixel: its channels' mean.
+#[wasm_bindgen]
+pub fn variance(values: &[f32], samples: usize, channels: usize) -> Vec<f32> {
+    let each = values.len() / samples.max(1);
+    let pixels = each / channels.max(1);
+    let mut variance = vec![0.0; pixels];
+    for at in 0..pixels * channels {
+        let of_batch = (0..samples).map(|sample| values[sample * each + at]);
+        let mean = of_batch.clone().sum::<f32>() / samples as f32;
+        let squares: f32 = of_batch.map(|value| (value - mean) * (value - mean)).sum();
+        variance[at % pixels] += squares / (samples * channels) as f32;
     }
+    variance
 }
 
 /// Where one sample of the path lies.

@@ -17,5 +17,8 @@ studio.start();
 
 // For the console and the end-to-end tests: the numbers behind a frame.
 Object.assign(globalThis, {
-  reverie: { pixels: (surface: Surface, frame: number) => studio.pixels(surface, frame) },
+  reverie: {
+    pixels: (surface: Surface, frame: number) => studio.pixels(surface, frame),
+    memory: () => studio.client?.ask({ ask: 'memory' }),
+  },
 });

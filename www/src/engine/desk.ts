@@ -1,4 +1,4 @@
-import init, { distances, Engine, samplers } from '@engine';
+import init, { distances, Engine, histogram, samplers, variance } from '@engine';
 import models from 'virtual:models';
 import { GOLDEN, neededFiles, type ModelFile } from './files';
 import { Player } from './player';
@@ -105,7 +105,7 @@ async function rebuild(): Promise<void> {
   desk = (async () => {
     const [engine, { player }] = await Promise.all([createEngine(), before]);
     if (loaded) {
-      await engine.load(loaded.weights);
+      engine.load(loaded.weights);
       loaded.engine = engine;
     }
     player.resume(engine);
@@ -141,7 +141,7 @@ async function open(name: string, own?: Map<string, Uint8Array>): Promise<void> 
     const { engine, player } = await desk;
     if (!current()) return;
     emptied = true;
-    const model = await engine.load(opened.weights);
+    const model = engine.load(opened.weights);
     loaded = { engine, player, ...opened };
     post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
@@ -173,7 +173,7 @@ async function answer({ engine, weights, files, folder }: Desk & Opened, questio
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
     case 'histogram':
-      return engine.histogram(question.surface, question.frame);
+      return histogram(await engine.frame_pixels(question.surface, question.frame));
     case 'chain':
       return followChain(engine, question.timestep, question.noise_seed);
     case 'look':
@@ -185,7 +185,11 @@ async function answer({ engine, weights, files, folder }: Desk & Opened, questio
     case 'distances':
       return distances(question.pictures, question.reference);
     case 'variance':
-      return engine.variance(question.lens, question.frame);
+      return variance(
+        await engine.frame_pixels(question.lens, question.frame),
+        question.samples,
+        question.channels,
+      );
     case 'schedules':
       return engine.schedules();
     case 'plan_steps':

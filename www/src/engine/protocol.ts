@@ -44,7 +44,7 @@ export type Question =
   | { ask: 'look'; recipe: Recipe }
   | { ask: 'moment'; frame: number; sample: number }
   | { ask: 'thumbnails'; branch: number; frames: number[]; sample: number }
-  | { ask: 'variance'; lens: Lens; frame: number }
+  | { ask: 'variance'; lens: Lens; frame: number; samples: number; channels: number }
   | { ask: 'distances'; pictures: Float32Array; reference: Float32Array }
   | { ask: 'schedules' }
   | { ask: 'plan_steps'; recipe: Recipe }

@@ -346,7 +346,7 @@ export interface Engine extends ProofEngine {
   /** Waits until the device is gone; a new engine can then take over the canvases. */
   lost(): Promise<void>;
   /** Replaces the model, and ends its run. */
-  load(files: Map<string, Uint8Array>): Promise<ModelFacts>;
+  load(files: Map<string, Uint8Array>): ModelFacts;
   attach(surface: Surface, canvas: OffscreenCanvas): void;
   /**
    * Replaces the run and its branches. Frame 0 is kept: x_T, or x_t of the forward process as it
@@ -370,8 +370,6 @@ export interface Engine extends ProofEngine {
   moment(frame: number, sample: number): Promise<Moment>;
   /** Pictures of a branch's moments, `[frame, H, W]` in RGBA: x_t of one sample. */
   thumbnails(branch: number, frames: Uint32Array, sample: number): Promise<Uint8Array>;
-  /** The variance of a lens over the batch, of every pixel. */
-  variance(lens: Lens, frame: number): Promise<Float32Array>;
   /** Submits the next step without waiting for it; returns the steps submitted so far. */
   step(): number;
   /** Whether the run goes on only when `settle` has. */
@@ -387,8 +385,6 @@ export interface Engine extends ProofEngine {
   /** Draws kept frame 0..=steps through every lens. Computes no network. */
   show(frame: number): void;
   frame_pixels(surface: Surface, frame: number): Promise<Float32Array>;
-  /** Of a kept picture, all its samples together. */
-  histogram(surface: Surface, frame: number): Promise<Histogram>;
   self_test(golden: Uint8Array): Promise<SelfTest>;
   /** One image, NCHW in the model's range. */
   set_forward_image(values: Float32Array): void;

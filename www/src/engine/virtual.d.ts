@@ -1,10 +1,14 @@
 /** The wasm package, `pkg/`. */
 declare module '@engine' {
-  import type { Engine as EngineSurface, Sampler } from './types';
+  import type { Engine as EngineSurface, Histogram, Sampler } from './types';
   export type Engine = EngineSurface;
   export const Engine: { create(): Promise<EngineSurface> };
   /** Every sampler that draws pictures. */
   export function samplers(): Sampler[];
+  /** How a picture's values are spread. */
+  export function histogram(values: Float32Array): Histogram;
+  /** The variance of NCHW values over their samples, of every pixel. */
+  export function variance(values: Float32Array, samples: number, channels: number): Float32Array;
   /** The root mean square of every picture's distance from a reference of as many values. */
   export function distances(pictures: Float32Array, reference: Float32Array): Float32Array;
   export default function init(): Promise<unknown>;

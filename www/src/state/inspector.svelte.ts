@@ -55,10 +55,14 @@ export class Inspector {
     }
     this.#asking = true;
     const { sample } = this;
+    const samples = this.#studio.page.recipe.batch;
+    const channels = this.#studio.model?.channels ?? 1;
     try {
       const [moment, variance] = await Promise.all([
         client.ask({ ask: 'moment', frame, sample: Math.min(sample, run.columns * run.rows - 1) }),
-        this.isFan ? client.ask({ ask: 'variance', lens: 'x0_hat', frame }) : null,
+        this.isFan
+          ? client.ask({ ask: 'variance', lens: 'x0_hat', frame, samples, channels })
+          : null,
       ]);
       if (this.#studio.run === run) Object.assign(this, { moment, variance });
     } catch {
