@@ -18,7 +18,7 @@ export const MEASURE_OPTIONS: { value: Measure; label: string; title: string }[]
   {
     value: 'log_snr',
     label: 'log-SNR',
-    title: 'Its natural logarithm: 0 where there is as much signal as noise',
+    title: 'ln SNR: 0 is as much signal as noise',
   },
 ];
 
@@ -84,12 +84,16 @@ export interface Label extends Point {
 export const OFFSETS = [13, 26, 40] as const;
 /** Distances beyond this are as good as any: labels then stay near the middle. */
 const ROOM = 18;
+/** What is under another label cannot be read. */
+const HIDDEN = 100;
+/** So far from the others a curve is easily told from them. */
+const APART = 12;
 /** A steep curve comes nearer than this to its own label, which then is elsewhere. */
 const CLEAR = 4;
 
 /**
- * The middle of a label of each curve: beside its own, as far as possible from the others, and within
- * the plot. `widths` are those of the labels.
+ * The middle of a label of each curve: beside its own, where that is apart from the others, and as
+ * clear of them as can be. The curves have points at the same places; `widths` are the labels'.
  */
 export function placeLabels(
   curves: readonly (readonly Point[])[],
@@ -100,23 +104,28 @@ export function placeLabels(
   const placed: Box[] = [];
   return curves.map((curve, index) => {
     const width = widths[index] ?? 0;
-    const others = [...curves.filter((other) => other !== curve).flat(), ...placed];
+    const rivals = curves.filter((other) => other !== curve);
+    const others = [...rivals.flat(), ...placed];
     const inside = ({ x, y }: Point) =>
       x > width / 2 && x < plot.width - width / 2 && y > height / 2 && y < plot.height - height / 2;
+    const apart = ({ y }: Point, at: number) =>
+      Math.min(APART, ...rivals.map((other) => Math.abs((other[at]?.y ?? Infinity) - y)));
     const score = (at: Point, off: number) => {
       const box = { ...at, width, height };
       const room = Math.min(ROOM, ...others.map((other) => distance(box, other)));
+      const hidden = placed.some((other) => distance(box, other) < CLEAR) ? HIDDEN : 0;
       const crossed = curve.some((point) => distance(box, point) < CLEAR) ? ROOM : 0;
-      return room - crossed - 0.35 * off - 5 * Math.abs(at.x / plot.width - 0.5);
+      return room - hidden - crossed - 0.35 * off - 5 * Math.abs(at.x / plot.width - 0.5);
     };
-    const places = curve.flatMap((point) =>
-      OFFSETS.flatMap((off) =>
+    const places = curve.flatMap((point, at) => {
+      const told = apart(point, at);
+      return OFFSETS.flatMap((off) =>
         [-off, off].map((by) => ({
           label: { x: point.x, y: point.y + by, curve: point },
-          score: score({ x: point.x, y: point.y + by }, off),
+          score: told + score({ x: point.x, y: point.y + by }, off),
         })),
-      ),
-    );
+      );
+    });
     const fitting = places.filter(({ label }) => inside(label));
     const best = fitting.reduce<(typeof places)[number] | undefined>(
       (most, place) => (most && most.score >= place.score ? most : place),
