@@ -6,6 +6,8 @@ pub mod gpu;
 pub mod kernels;
 pub mod machine;
 pub mod session;
+#[cfg(all(target_arch = "wasm32", not(feature = "engine")))]
+pub mod twins;
 pub mod unet;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "twins")))]
 pub mod web;

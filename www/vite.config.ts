@@ -1,4 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { existsSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -7,6 +8,10 @@ import { models } from './build/models.ts';
 import { offline } from './build/offline.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const ENGINE = here('./pkg/reverie.js');
+/** A plain `wasm-pack build` has all in one. */
+const TWINS = here('./pkg/twins/twins.js');
 
 /** Folders of other models than the shipped ones, by their paths from the repository's root. */
 const otherModels = (process.env.REVERIE_MODELS ?? '')
@@ -25,7 +30,7 @@ export default defineConfig({
     offline(here('./src/offline/service-worker.ts')),
   ],
   resolve: {
-    alias: { '@engine': here('./pkg/reverie.js') },
+    alias: { '@engine': ENGINE, '@twins': existsSync(TWINS) ? TWINS : ENGINE },
   },
   worker: { format: 'es', plugins: () => [modelFolders()] },
   build: { target: 'es2022', assetsInlineLimit: 0 },

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::activation::Params;
 use crate::kernels::shaders::activation::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// The activations of `UNet2DModel`, numbered as in `shared/activation.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::attention_scores::Params;
 use crate::kernels::shaders::attention_scores::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: qkv, scores.
 pub fn dispatch(p: &Params, buffers: [BufferId; 2]) -> Dispatch {

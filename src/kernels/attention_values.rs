@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::attention_values::Params;
 use crate::kernels::shaders::attention_values::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: qkv, weights, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 3]) -> Dispatch {

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::avg_pool::Params;
 use crate::kernels::shaders::avg_pool::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 2]) -> Dispatch {

@@ -37,25 +37,23 @@ impl Case {
         buffers
     }
 
-    /// Largest relative difference of floats between these buffers and the twin's.
-    pub fn error(&self, got: &[Vec<u32>]) -> f32 {
-        let expected = self.expected();
-        let pairs = expected.iter().zip(got);
-        let error = |(want, got): (&Vec<u32>, &Vec<u32>)| {
-            relative_error(bytemuck::cast_slice(got), bytemuck::cast_slice(want))
-        };
-        pairs.map(error).fold(0.0, f32::max)
-    }
-
-    /// That difference, which has to be within tolerance.
+    /// The largest difference from the twin's buffers, which has to be within tolerance.
     pub fn compare(&self, got: &[Vec<u32>]) -> Result<f32, String> {
-        let worst = self.error(got);
+        let worst = worst_error(got, &self.expected());
         if worst <= self.tolerance {
             Ok(worst)
         } else {
             Err(format!("{}: relative error {worst:e} exceeds {:e}", self.label, self.tolerance))
         }
     }
+}
+
+/// The largest relative error of the floats of some buffers.
+pub fn worst_error(got: &[Vec<u32>], want: &[Vec<u32>]) -> f32 {
+    let error = |(got, want): (&Vec<u32>, &Vec<u32>)| {
+        relative_error(bytemuck::cast_slice(got), bytemuck::cast_slice(want))
+    };
+    got.iter().zip(want).map(error).fold(0.0, f32::max)
 }
 
 /// max |got − want| / max |want|; infinite where the lengths differ or a NaN shows.

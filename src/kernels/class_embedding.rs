@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, output, params};
 pub use crate::kernels::shaders::class_embedding::Params;
 use crate::kernels::shaders::class_embedding::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: label (u32), table, y. Labels are checked before they are uploaded.
 pub fn dispatch(p: &Params, buffers: [BufferId; 3]) -> Dispatch {

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::conv3x3_stride2::Params;
 use crate::kernels::shaders::conv3x3_stride2::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x, weight, bias, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 4]) -> Dispatch {

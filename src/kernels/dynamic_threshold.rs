@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, floats, output, params};
 pub use crate::kernels::shaders::dynamic_threshold::Params;
 use crate::kernels::shaders::dynamic_threshold::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: registers, output, s. One uniform a row.
 pub fn dispatch(rows: &[Params], buffers: [BufferId; 3]) -> Dispatch {

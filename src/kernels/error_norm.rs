@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, floats, output, params};
 pub use crate::kernels::shaders::error_norm::Params;
 use crate::kernels::shaders::error_norm::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: registers, norm.
 pub fn dispatch(p: &Params, buffers: [BufferId; 2]) -> Dispatch {

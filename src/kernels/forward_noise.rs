@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::forward_noise::Params;
 use crate::kernels::shaders::forward_noise::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x0, eps, x_t. One uniform a row, alike in `count`.
 pub fn dispatch(rows: &[Params], buffers: [BufferId; 3]) -> Dispatch {

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, floats, output, params};
 pub use crate::kernels::shaders::group_norm::Params;
 use crate::kernels::shaders::group_norm::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x, gamma, beta, temb, affine.
 pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::guidance::Params;
 use crate::kernels::shaders::guidance::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x, y. One uniform a row, alike in `count`.
 pub fn dispatch(rows: &[Params], buffers: [BufferId; 2]) -> Dispatch {

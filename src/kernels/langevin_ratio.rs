@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, floats, output, params};
 pub use crate::kernels::shaders::langevin_ratio::Params;
 use crate::kernels::shaders::langevin_ratio::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: registers, noise, ratio. One uniform a row.
 pub fn dispatch(rows: &[Params], buffers: [BufferId; 3]) -> Dispatch {

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params}
 pub use crate::kernels::shaders::linear::Params;
 use crate::kernels::shaders::linear::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x, weight, bias, residual, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {

@@ -7,7 +7,7 @@ use crate::diffusion::row::{MAX_ASSIGNS, NOISE, REGISTERS, Register, Row, Thresh
 pub use crate::kernels::shaders::reverse_step::Params;
 use crate::kernels::shaders::reverse_step::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Kinds of rows, as the shader knows them; 0 is one without a call.
 const CALL: u32 = 1;

@@ -5,7 +5,7 @@ use super::{BufferId, Case, Dispatch, Kernel, flat_grid, output, params};
 pub use crate::kernels::shaders::softmax::Params;
 use crate::kernels::shaders::softmax::SHADER;
 
-pub static KERNEL: Kernel = Kernel { shader: &SHADER, twin, cases };
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// Buffers: x.
 pub fn dispatch(p: &Params, buffers: [BufferId; 1]) -> Dispatch {

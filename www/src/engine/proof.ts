@@ -1,23 +1,18 @@
 import type { ModelFile } from './files';
+import { benchmark, clockGrain, timeKernel } from './timing';
 
 /** What the engine tells of itself and its device; `src/web/proof.rs`. */
 export interface ProofFacts {
   version: string;
   /** The adapter computes on the processor. */
   software: boolean;
-  limits: Limit[];
-  /** The kernels that can be tested, by their numbers. */
+  /** What the adapter could give and what was asked of it, by the names of `GPUSupportedLimits`. */
+  adapter_limits: Record<string, number>;
+  device_limits: Record<string, number>;
+  /** The kernels that can be tested. */
   kernels: string[];
   /** What one pass of the network is made of. */
   work: Work[];
-}
-
-export interface Limit {
-  /** As in WebGPU's `GPUSupportedLimits`. */
-  name: string;
-  /** What the adapter could give, and what was asked of it. */
-  adapter: number;
-  device: number;
 }
 
 export interface Work {
@@ -59,15 +54,31 @@ export interface Benchmark {
   gflop_per_second: number;
 }
 
-/** What the wasm engine has for it. Measuring throws `Disturbed` where a run went on meanwhile. */
+/** A case of a kernel, with the buffers that its twin leaves; `src/twins.rs`. */
+export interface TwinCase {
+  params: Uint8Array;
+  grid: Uint32Array;
+  buffers: Uint32Array[];
+  expected: Uint32Array[];
+  tolerance: number;
+}
+
+/** What the wasm engine has for it. */
 export interface ProofEngine {
   proof(): ProofFacts;
   memory(): Memory;
-  test_kernel(kernel: number): Promise<KernelTest>;
-  /** How coarse this browser's reports of finished work are, in milliseconds. */
-  clock_grain(): Promise<number>;
-  time_kernel(kernel: string, grain: number): Promise<KernelTime>;
-  benchmark(batch: number, grain: number): Promise<Benchmark>;
+  test_kernel(kernel: string, cases: TwinCase[]): Promise<KernelTest>;
+  /**
+   * Submits passes of the network, or one kernel's part in them: one for a start, then so many
+   * submissions of so many repetitions. Resolves to when each ended, the start first, in
+   * milliseconds. Throws `Disturbed` where a run went on meanwhile.
+   */
+  stretch(
+    batch: number,
+    kernel: string | undefined,
+    submissions: number,
+    repetitions: number,
+  ): Promise<Float64Array>;
 }
 
 export interface ProofAnswers {
@@ -84,11 +95,18 @@ export type ProofQuestion =
   | { ask: 'proof' }
   | { ask: 'memory' }
   | { ask: 'clock_grain' }
-  | { ask: 'test_kernel'; kernel: number }
+  | { ask: 'test_kernel'; kernel: string }
   | { ask: 'time_kernel'; kernel: string; grain: number }
   | { ask: 'benchmark'; batch: number; grain: number };
 
-export function answerProof(
+/** The twins are a module of their own, fetched when they are first asked for. */
+async function twinCases(kernel: string): Promise<TwinCase[]> {
+  const { default: init, cases } = await import('@twins');
+  await init();
+  return cases(kernel);
+}
+
+export async function answerProof(
   engine: ProofEngine,
   question: Exclude<ProofQuestion, { ask: 'proof' }>,
 ) {
@@ -96,12 +114,12 @@ export function answerProof(
     case 'memory':
       return engine.memory();
     case 'test_kernel':
-      return engine.test_kernel(question.kernel);
+      return engine.test_kernel(question.kernel, await twinCases(question.kernel));
     case 'clock_grain':
-      return engine.clock_grain();
+      return clockGrain(engine);
     case 'time_kernel':
-      return engine.time_kernel(question.kernel, question.grain);
+      return timeKernel(engine, question.kernel, question.grain);
     case 'benchmark':
-      return engine.benchmark(question.batch, question.grain);
+      return benchmark(engine, question.batch, question.grain);
   }
 }

@@ -14,6 +14,13 @@ declare module '@engine' {
   export default function init(): Promise<unknown>;
 }
 
+/** The twins of the kernels; without a build of their own they are in the engine's. */
+declare module '@twins' {
+  import type { TwinCase } from './proof';
+  export function cases(kernel: string): TwinCase[];
+  export default function init(): Promise<unknown>;
+}
+
 /** Every model folder by name, from `build/models.ts`. */
 declare module 'virtual:models' {
   import type { ModelFile } from './files';

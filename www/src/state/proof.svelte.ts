@@ -89,7 +89,7 @@ export class Proof {
   test(): Promise<void> {
     return this.#do('tests', async (current) => {
       this.tests = [];
-      for (const kernel of this.facts?.kernels.keys() ?? []) {
+      for (const kernel of this.facts?.kernels ?? []) {
         const test = await this.#ask({ ask: 'test_kernel', kernel });
         if (!current()) return;
         this.tests = [...this.tests, test];
