@@ -10,6 +10,8 @@ import './pictures.mjs';
 import './states.mjs';
 import './branches.mjs';
 import './race.mjs';
+import './quality.mjs';
+import './monkey.mjs';
 import './device-loss.mjs';
 import './offline.mjs';
 import './proof.mjs';
