@@ -8,7 +8,8 @@ const SIZES = [
   [1024, 768],
   [390, 844],
 ];
-const STATIONS = ['reverse', 'forward', 'schedules', 'proof'];
+/** Each station, and what is there when it has settled. */
+const STATIONS = { reverse: 'step 20 of 20', forward: 'SNR', schedules: 'SNR', proof: 'Weights' };
 
 const folder = process.argv[2] ?? 'shots';
 mkdirSync(folder, { recursive: true });
@@ -18,12 +19,11 @@ for (const colorScheme of ['light', 'dark']) {
   for (const [width, height] of SIZES) {
     const page = await browser.newPage({ colorScheme, viewport: { width, height } });
     page.setDefaultTimeout(300_000);
-    for (const station of STATIONS) {
+    for (const [station, done] of Object.entries(STATIONS)) {
       await page.goto(`${server.url}#${station}?steps=20&batch=4`);
       await page.reload();
-      const done = station === 'reverse' ? 'step 20 of 20' : 'SNR';
       await page.getByText(done, { exact: true }).filter({ visible: true }).first().waitFor();
-      await page.waitForTimeout(500);
+      await page.waitForTimeout(3000);
       const path = join(folder, `${station}-${width}x${height}-${colorScheme}.png`);
       await page.screenshot({ path, fullPage: width < 720 });
       console.log(path);
