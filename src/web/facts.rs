@@ -167,6 +167,8 @@ pub struct RunFacts {
     pub adaptive: bool,
     /// Whether each call evaluates the network twice, with the condition and without.
     pub guided: bool,
+    /// Whether ε̂'s register holds v as the network answers it, as PNDM's history does.
+    pub keeps_v: bool,
     pub width: u32,
     pub height: u32,
     pub columns: u32,

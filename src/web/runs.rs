@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::engine::{Engine, Loaded, State, from_js, no_run, to_js};
 use super::facts::{ForkWish, OriginFacts, Recipe, RunFacts, condition, step_facts};
 use super::{error, samplers, scheduler};
+use crate::diffusion::prediction::PredictionType;
 use crate::session::{self, NoiseSource, Origin, Tree};
 
 /// Memory for the frames of a trunk, and of each branch.
@@ -109,6 +110,8 @@ impl State {
             network_calls: tree.steps().iter().map(|step| step.network_calls).sum(),
             adaptive: run.plan.adaptive.is_some(),
             guided: run.instance.batch > run.shape.batch as usize,
+            keeps_v: loaded.model.scheduler.prediction_type == PredictionType::VPrediction
+                && run.plan.calls().all(|call| call.eps_from_input == 0.0 && call.eps_from_output == 1.0),
             width,
             height,
             columns: grid.columns(),

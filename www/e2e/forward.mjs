@@ -203,7 +203,10 @@ test('forward: a drawing, noised half-way, goes back to a digit, and so does its
     assert.ok(largestDifference(again, digit) < 1e-4, 'the link makes another picture');
     await visitor.button('From noise alone').click();
     await visitor.until('it starts from x_T', async () => (await visitor.position()).of === 10);
-    assert.ok(!(await visitor.page.evaluate(() => location.hash)).includes('start='));
+    await visitor.until(
+      'its link is without a picture',
+      () => !visitor.page.url().includes('start='),
+    );
   });
 });
 

@@ -73,6 +73,7 @@ class FakeEngine {
       network_calls: 10,
       adaptive: false,
       guided: false,
+      keeps_v: false,
       ...size,
     };
   }

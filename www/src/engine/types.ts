@@ -131,6 +131,8 @@ export interface RunFacts {
   adaptive: boolean;
   /** Each call evaluates the network twice, with the condition and without. */
   guided: boolean;
+  /** What is kept as ε̂ is v as the network answers it. */
+  keeps_v: boolean;
   /** Pixels of the canvas: `columns` × `rows` samples and the gaps between them. */
   width: number;
   height: number;
