@@ -42,8 +42,8 @@ async function act(visitor, roll) {
     () => press('Another seed'),
     async () => {
       const steps = page.getByRole('spinbutton', { name: 'Steps', exact: true });
-      await steps.fill(String(3 + roll(4)));
-      await steps.press('Enter');
+      await steps.filter({ visible: true }).fill(String(3 + roll(4)), { timeout: 2000 });
+      await page.keyboard.press('Enter');
     },
     () => page.keyboard.press('Home'),
     () => page.keyboard.press(roll(2) ? 'ArrowRight' : 'ArrowLeft'),
@@ -64,7 +64,12 @@ async function act(visitor, roll) {
       const count = await names.count();
       if (count > 0) await names.nth(roll(count)).click({ timeout: 2000 });
     },
-    () => page.goBack({ timeout: 1000 }).catch(() => undefined),
+    async () => {
+      const stations = page.getByRole('navigation');
+      await stations.getByRole('link', { name: 'Forward' }).click();
+      await page.waitForTimeout(roll(4) * 100);
+      await stations.getByRole('link', { name: 'Reverse' }).click();
+    },
   ];
   await actions[roll(actions.length)]();
   await page.waitForTimeout(roll(4) * 100);

@@ -21,7 +21,7 @@ test('a race is of equal calls, says how far each is from a long run, and is in 
     assert.equal(distances.length, 3);
     // DDIM in few steps is near a long run of DDIM; DDPM makes another picture.
     assert.ok(distances[0] < distances[2] && distances.every((one) => one > 0), `${distances}`);
-    await dialog.getByRole('checkbox', { name: 'Heun' }).uncheck();
+    await dialog.getByRole('checkbox', { name: 'Heun', exact: true }).uncheck();
     await visitor.inAddress('&race=5,ddim,ddpm');
     await dialog.getByRole('button', { name: 'Close' }).click();
     await visitor.until('it is closed', () => !page.url().includes('race='));

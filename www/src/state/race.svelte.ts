@@ -26,10 +26,13 @@ export class Race {
   running: 'race' | 'reference' | null = $state(null);
   reference: Reference | null = $state.raw(null);
   distances: Float32Array | null = $state.raw(null);
+  /** What a call of one sample took in the last race. */
+  msPerCall = $state(0);
   /** Why there is no race. */
   refusal: string | null = $state(null);
   readonly #studio: Studio;
   #id = 0;
+  #startedAt = 0;
   #key = '';
 
   constructor(studio: Studio) {
@@ -38,8 +41,7 @@ export class Race {
 
   /** How long the reference may be on this device. */
   readonly referenceSteps = $derived.by(() => {
-    const { msPerStep } = this.#studio;
-    const affordable = REFERENCE_STEPS.find((steps) => steps * msPerStep <= PATIENCE_MS);
+    const affordable = REFERENCE_STEPS.find((steps) => steps * this.msPerCall <= PATIENCE_MS);
     return affordable ?? REFERENCE_STEPS.at(-1) ?? 25;
   });
 
@@ -92,6 +94,10 @@ export class Race {
       this.pictures = news.pictures;
     }
     if (!news.done) return;
+    if (this.running === 'race') {
+      const calls = news.entrants.reduce((sum, { network_calls }) => sum + network_calls, 0);
+      this.msPerCall = (performance.now() - this.#startedAt) / calls;
+    }
     if (this.running === 'reference') {
       const steps = news.entrants[0]?.steps ?? 0;
       this.reference = { key: this.#key, steps, values: news.pictures };
@@ -109,6 +115,7 @@ export class Race {
     this.#studio.pause();
     this.refusal = null;
     this.steps = 0;
+    this.#startedAt = performance.now();
     this.running = kind;
     const sample = this.#studio.page.focus;
     this.#studio.client?.post({ type: 'race', id: ++this.#id, wish: { ...wish, sample } });
