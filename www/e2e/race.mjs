@@ -25,6 +25,8 @@ test('a race is of equal calls, says how far each is from a long run, and is in 
     await visitor.inAddress('&race=5,ddim,ddpm');
     await dialog.getByRole('button', { name: 'Close' }).click();
     await visitor.until('it is closed', () => !page.url().includes('race='));
+    // The run rested meanwhile, and goes on.
+    await visitor.button('Play').click();
     await visitor.atEnd();
   });
 });
