@@ -1,11 +1,12 @@
 // A GIF of the page at work, as the README opens with: `npm run film -- FILE`.
 import { decode } from 'fast-png';
-import { applyPalette, GIFEncoder, quantize } from 'gifenc';
+import gifenc from 'gifenc';
 import { writeFileSync } from 'node:fs';
 import { openBrowser, serveDist } from './browser.mjs';
 
+const { applyPalette, GIFEncoder, quantize } = gifenc;
 const SIZE = { width: 1120, height: 700 };
-const START = '#reverse?sampler=ddim&steps=16&seed=7&batch=4&class=each&guidance=2';
+const START = '#reverse?sampler=ddim&steps=12&seed=7&batch=4&class=each&guidance=1';
 const COLOURS = 96;
 const BETWEEN_MS = 220;
 const LAST_MS = 2500;
@@ -35,6 +36,8 @@ const at = async () => Number((await timeline.getAttribute('aria-valuetext')).ma
 
 /** Every step once, from where the page stands. */
 async function watch(from, to) {
+  // The keys are the timeline's where no field has them.
+  await page.evaluate(() => document.activeElement?.blur());
   await page.keyboard.press('Home');
   for (let step = 0; step < to; step++) {
     if (step >= from) await frame(BETWEEN_MS);
@@ -45,22 +48,22 @@ async function watch(from, to) {
 }
 
 await page.goto(server.url + START);
-await page.getByText('step 16 of 16', { exact: true }).waitFor();
+await page.getByText('step 12 of 12', { exact: true }).waitFor();
 await page.waitForTimeout(1500);
-await watch(0, 16);
+await watch(0, 12);
 await frame(LAST_MS / 2);
 await page.keyboard.press('Home');
-for (let step = 0; step < 6; step++) await page.keyboard.press('ArrowRight');
+for (let step = 0; step < 2; step++) await page.keyboard.press('ArrowRight');
 await page.waitForTimeout(500);
 await page.getByRole('button', { name: 'Fork here' }).click();
 await page
   .getByRole('group', { name: 'Class' })
   .getByRole('radio', { name: '8' })
   .check({ force: true });
-await page.getByRole('button', { name: 'From 6: 8', exact: true }).waitFor();
-await page.getByText('step 16 of 16', { exact: true }).waitFor();
+await page.getByRole('button', { name: 'From 2: 8', exact: true }).waitFor();
+await page.getByText('step 12 of 12', { exact: true }).waitFor();
 await page.waitForTimeout(1500);
-await watch(6, 16);
+await watch(2, 12);
 await frame(LAST_MS);
 gif.finish();
 const path = process.argv[2] ?? 'page.gif';
