@@ -22,6 +22,8 @@ def main() -> None:
     )
     command.add_argument("--images", type=int, help="another budget than the config's")
     command.add_argument("--minutes", type=float, default=math.inf, help="a budget of wall time")
+    command.add_argument("--from", type=Path, dest="origin", help="an exported model to start from")
+    command.add_argument("--learning-rate", type=float, help="another than the config's")
     command.add_argument(
         "--checkpoint-seconds", type=float, default=90, help="the most that a kill can lose"
     )
@@ -85,13 +87,15 @@ def run_train(arguments: argparse.Namespace) -> None:
     from .training import train
 
     config = load_config(arguments.config)
-    if arguments.images:
-        config = replace(config, training=replace(config.training, images=arguments.images))
+    asked = {"images": arguments.images, "learning_rate": arguments.learning_rate}
+    given = {key: value for key, value in asked.items() if value is not None}
+    config = replace(config, training=replace(config.training, **given))
     data = load_dataset(config.data, arguments.data)
     train(
         config,
         data,
         arguments.run,
+        origin=arguments.origin,
         minutes=arguments.minutes,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )

@@ -15,7 +15,7 @@ from diffusers.training_utils import EMAModel
 from torch.nn import functional as F
 
 from .checkpoint import load_checkpoint, save_checkpoint
-from .condition import Denoiser
+from .condition import Denoiser, load_denoiser
 from .config import Config
 from .data import Dataset, Shuffle
 from .network import build_denoiser, build_scheduler
@@ -32,15 +32,25 @@ class Progress:
 
 class Trainer:
     def __init__(
-        self, config: Config, data: Dataset, accelerator: Accelerator, minutes: float = math.inf
+        self,
+        config: Config,
+        data: Dataset,
+        accelerator: Accelerator,
+        minutes: float = math.inf,
+        origin: Path | None = None,
     ) -> None:
-        """`minutes` is a second budget, of wall time: whichever is nearer its end anneals."""
+        """`minutes` is a second budget, of wall time: whichever is nearer its end anneals.
+
+        `origin` is an exported model whose weights are where training starts, instead of random.
+        """
         self.config, self.accelerator, self.minutes = config, accelerator, minutes
         self.data = data
         self.shuffle = Shuffle(len(data), config.training.seed)
         torch.manual_seed(config.training.seed)
         self.scheduler = build_scheduler(config)
         model = build_denoiser(config, data.attributes).to(memory_format=torch.channels_last)
+        if origin:
+            model.load_state_dict(load_origin(origin, config, data).state_dict())
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=config.training.learning_rate,
@@ -177,11 +187,29 @@ class Trainer:
         self.progress = Progress(**state["progress"])
 
 
+def load_origin(folder: Path, config: Config, data: Dataset) -> Denoiser:
+    """The model in `folder`, if it is of this recipe's network and has the data's attributes."""
+    try:
+        denoiser = load_denoiser(folder)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{folder} is no exported model ({error})") from error
+    ours = build_denoiser(config, data.attributes)
+    values = [(a.name, a.values) for a in denoiser.condition.attributes]
+    if values != [(a.name, a.values) for a in data.attributes]:
+        raise ValueError(f"{folder} was trained on other attributes than {config.name!r} has")
+    if {k: v.shape for k, v in denoiser.state_dict().items()} != {
+        k: v.shape for k, v in ours.state_dict().items()
+    }:
+        raise ValueError(f"{folder} has another network than {config.name!r}: train from nothing")
+    return denoiser
+
+
 def train(
     config: Config,
     data: Dataset,
     run: Path,
     *,
+    origin: Path | None = None,
     minutes: float = math.inf,
     log_seconds: float = 20,
     checkpoint_seconds: float = 90,
@@ -191,8 +219,9 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / "checkpoint.pt"
     accelerator = Accelerator(mixed_precision=config.training.mixed_precision)
-    trainer = Trainer(config, data, accelerator, minutes)
-    if checkpoint.exists():
+    resumes = checkpoint.exists()
+    trainer = Trainer(config, data, accelerator, minutes, None if resumes else origin)
+    if resumes:
         trainer.load(checkpoint)
         accelerator.print(f"resumed at {trainer.progress.images:,} images")
     reporter = Reporter(config, data, trainer, run, log_seconds)

@@ -5,6 +5,8 @@ import torch
 from accelerate import Accelerator
 
 from reverie_train.checkpoint import CheckpointError
+from reverie_train.condition import load_denoiser
+from reverie_train.export import export
 from reverie_train.training import Trainer, train
 
 
@@ -127,3 +129,36 @@ def test_min_snr_weighs_the_same_error_in_x0(config, data, prediction_type):
     }[prediction_type]
     expected = (1 / sigma_squared).clamp(max=5)
     torch.testing.assert_close(trainer._weight(timestep) * error, expected)
+
+
+@pytest.mark.parametrize("kind", ["classes", "wishes"])
+def test_training_goes_on_from_an_exported_model(kind, request, tmp_path):
+    names = ("config", "data") if kind == "classes" else ("wishing_config", "wishing")
+    config, data = (request.getfixturevalue(name) for name in names)
+    first = Trainer(config, data, Accelerator())
+    first.step()
+    first.save(tmp_path / "checkpoint.pt")
+    export(config, data, tmp_path / "checkpoint.pt", tmp_path / "model")
+
+    second = Trainer(config, data, Accelerator(), origin=tmp_path / "model")
+    exported = load_denoiser(tmp_path / "model").parameters()
+    for expected, weight in zip(exported, second.denoiser.parameters(), strict=True):
+        assert torch.equal(expected, weight)
+    assert second.progress.images == 0
+
+    train(config, data, tmp_path / "run", origin=tmp_path / "model")
+    assert (tmp_path / "run/checkpoint.pt").exists()
+
+
+def test_a_model_to_start_from_is_checked(config, data, wishing, tmp_path):
+    with pytest.raises(ValueError, match="no exported model"):
+        Trainer(config, data, Accelerator(), origin=tmp_path)
+    trainer = Trainer(config, data, Accelerator())
+    trainer.save(tmp_path / "checkpoint.pt")
+    export(config, data, tmp_path / "checkpoint.pt", tmp_path / "model")
+    wider = replace(config, unet=config.unet | {"block_out_channels": [8, 16, 16]})
+    with pytest.raises(ValueError, match="another network"):
+        Trainer(wider, data, Accelerator(), origin=tmp_path / "model")
+    others = replace(data, attributes=[replace(data.attributes[0], values=["x", "y", "z"])])
+    with pytest.raises(ValueError, match="other attributes"):
+        Trainer(config, others, Accelerator(), origin=tmp_path / "model")
