@@ -228,9 +228,12 @@ models('attributes: fit 360 pixels, with targets for fingers', async (url) => {
     const link = recipe('model=attributes&source=drawing&t=0').replace('reverse', station);
     await visit(
       url + link,
-      async ({ page }) => {
-        const there = station === 'reverse' ? 'Hat' : 'Picture';
-        await page.getByText(there, { exact: true }).filter({ visible: true }).waitFor();
+      async (visitor) => {
+        const { page } = visitor;
+        const reverse = station === 'reverse';
+        await visitor.button(reverse ? 'Make' : 'Picture').click();
+        const there = reverse ? page.getByText('Hat', { exact: true }) : page.getByLabel('Colour');
+        await there.filter({ visible: true }).waitFor();
         await assertFitsPhone(page);
       },
       PHONE,

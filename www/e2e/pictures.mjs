@@ -143,7 +143,7 @@ test('pictures: a finger draws on a phone, and the link goes on with the drawing
     url + link('source=drawing'),
     async (visitor) => {
       const { page } = visitor;
-      await page.getByText('Draw something on the pad first.').waitFor();
+      await visitor.button('Draw').click();
       const pad = page.getByLabel('Drawing pad');
       await pad.evaluate((element) => element.scrollIntoView({ block: 'start' }));
       const box = await pad.boundingBox();

@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
-import { AxeBuilder } from '@axe-core/playwright';
 import { test } from './harness.mjs';
-import { assertFitsPhone, PHONE, visit } from './visit.mjs';
+import { assertAccessible, assertFitsPhone, PHONE, visit } from './visit.mjs';
 
 const QUICK = '?sampler=ddim&steps=4&seed=3&batch=1&class=7&guidance=1&eta=0';
 const STATIONS = ['reverse', 'forward', 'schedules', 'proof'];
-const SERIOUS = ['serious', 'critical'];
-
-/** What axe-core finds at the serious level or above. */
-async function assertAccessible(page, where) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const found = violations
-    .filter(({ impact }) => SERIOUS.includes(impact))
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 120)}`));
-  assert.deepEqual(found, [], where);
-}
 
 for (const colorScheme of ['light', 'dark']) {
   test(`nothing keeps anyone out of any station, ${colorScheme}`, async (url) => {

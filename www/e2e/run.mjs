@@ -11,6 +11,7 @@ import './states.mjs';
 import './branches.mjs';
 import './race.mjs';
 import './quality.mjs';
+import './phone.mjs';
 import './monkey.mjs';
 import './device-loss.mjs';
 import './offline.mjs';

@@ -1,35 +1,143 @@
-// Pictures of the page in the sizes and themes it is judged by: `npm run shots -- FOLDER`.
+// Pictures of the page in the sizes and themes it is judged by: `npm run shots -- FOLDER [PART_OF_A_NAME]`.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser, serveDist } from './browser.mjs';
 
-const SIZES = [
-  [1440, 900],
-  [1024, 768],
-  [390, 844],
-];
-/** Each station, and what is there when it has settled. */
-const STATIONS = { reverse: 'step 20 of 20', forward: 'SNR', schedules: 'SNR', proof: 'Weights' };
+const WIDE = { width: 1440, height: 900 };
+const SMALL = { width: 1024, height: 768 };
+const PHONE = { width: 390, height: 844 };
+const SIZES = [WIDE, SMALL, PHONE];
+const THEMES = ['light', 'dark'];
+const RUN = '?sampler=ddim&steps=20&seed=7&batch=4&class=each&guidance=1';
 
 const folder = process.argv[2] ?? 'shots';
+const wanted = process.argv[3] ?? '';
 mkdirSync(folder, { recursive: true });
 const server = await serveDist();
 const browser = await openBrowser();
-for (const colorScheme of ['light', 'dark']) {
-  for (const [width, height] of SIZES) {
-    const page = await browser.newPage({ colorScheme, viewport: { width, height } });
-    page.setDefaultTimeout(300_000);
-    for (const [station, done] of Object.entries(STATIONS)) {
-      await page.goto(`${server.url}#${station}?steps=20&batch=4`);
-      await page.reload();
-      await page.getByText(done, { exact: true }).filter({ visible: true }).first().waitFor();
-      await page.waitForTimeout(3000);
-      const path = join(folder, `${station}-${width}x${height}-${colorScheme}.png`);
-      await page.screenshot({ path, fullPage: width < 720 });
-      console.log(path);
-    }
-    await page.close();
+
+/** A page of its own, where `before` has changed what it meets. */
+async function open(address, viewport, before) {
+  const page = await browser.newPage({ viewport });
+  page.setDefaultTimeout(120_000);
+  await before?.(page);
+  await page.goto(server.url + address);
+  return page;
+}
+
+async function shoot(page, name) {
+  const { width, height } = page.viewportSize();
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(400);
+    const path = join(folder, `${name}-${width}x${height}-${colorScheme}.png`);
+    await page.screenshot({ path });
+    console.log(path);
   }
 }
+
+const button = (page, name) =>
+  page.getByRole('button', { name, exact: true }).filter({ visible: true });
+const closed = (page) => page.waitForFunction(() => !document.querySelector('dialog[open]'));
+const ended = (page) =>
+  page.waitForFunction(() =>
+    /step (\d+) of \1$/.test(document.querySelector('.timeline input').ariaValueText),
+  );
+
+/** Each station, and what is there when it has settled. */
+const STATIONS = {
+  Reverse: async (page) => {
+    await ended(page);
+    await page.keyboard.press('Home');
+    for (let step = 0; step < 14; step++) await page.keyboard.press('ArrowRight');
+  },
+  Forward: (page) => page.locator('.pictures[aria-busy=false]').waitFor(),
+  Schedules: (page) =>
+    page
+      .getByRole('img', { name: /strip|ten|noise/i })
+      .first()
+      .waitFor(),
+  Proof: (page) => page.getByText('Weights', { exact: true }).waitFor(),
+};
+
+async function stations() {
+  const page = await open(`#reverse${RUN}`, WIDE);
+  for (const [station, settled] of Object.entries(STATIONS)) {
+    await page.getByRole('link', { name: station, exact: true }).click();
+    await settled(page);
+    await page.evaluate(() => document.activeElement.blur());
+    for (const size of SIZES) {
+      await page.setViewportSize(size);
+      await page.evaluate(() => scrollTo(0, 0));
+      await page.waitForTimeout(600);
+      await shoot(page, station.toLowerCase());
+    }
+    await page.setViewportSize(WIDE);
+  }
+  await page.close();
+}
+
+/** A branch, the export sheet, and what a phone has in sheets. */
+async function sheets() {
+  const page = await open(`#reverse${RUN}`, WIDE);
+  await STATIONS.Reverse(page);
+  await button(page, 'Save or share').click();
+  await page.getByLabel('Python program').waitFor();
+  await shoot(page, 'export');
+  await page.keyboard.press('Escape');
+  await closed(page);
+  await page.setViewportSize(PHONE);
+  for (const name of ['Make', 'How', 'Branches']) {
+    await button(page, name).click();
+    await shoot(page, `sheet-${name.toLowerCase()}`);
+    await page.keyboard.press('Escape');
+    await closed(page);
+  }
+  await page.getByRole('link', { name: 'Forward' }).click();
+  await STATIONS.Forward(page);
+  await button(page, 'Picture').click();
+  await page.getByText('Your drawing').click();
+  await shoot(page, 'sheet-picture');
+  await page.close();
+}
+
+async function race() {
+  const page = await open(`#reverse${RUN}&race=8,ddpm,ddim,euler-a,dpm++2m,unipc,pndm`, WIDE);
+  await button(page, 'Start').click();
+  await page.getByText(/^Measure the distance/).waitFor();
+  await button(page, /^Measure the distance/).click();
+  await page.getByText(/root mean squares/).waitFor();
+  for (const size of [WIDE, PHONE]) {
+    await page.setViewportSize(size);
+    await shoot(page, 'race');
+  }
+  await page.close();
+}
+
+async function loading() {
+  const page = await open(`#reverse${RUN}`, WIDE, (it) => it.route('**/*.safetensors*', () => {}));
+  await page.getByText('A kept run of this model').waitFor();
+  await page.waitForTimeout(1500);
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    await shoot(page, 'loading');
+  }
+  await page.close();
+}
+
+async function failing() {
+  const page = await open('', WIDE, (it) =>
+    it.route('**/*.safetensors*', (route) => route.fulfill({ status: 404 })),
+  );
+  await page.getByRole('alert').waitFor();
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    await shoot(page, 'no-weights');
+  }
+  await page.close();
+}
+
+const SCENES = { stations, sheets, race, loading, failing };
+for (const [name, scene] of Object.entries(SCENES)) if (name.includes(wanted)) await scene();
 await browser.close();
 await server.close();

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { AxeBuilder } from '@axe-core/playwright';
 import { openBrowser } from './browser.mjs';
 
 const VIEWPORT = { width: 1280, height: 800 };
 const RUN_TIMEOUT_MS = 120_000;
+const SERIOUS = ['serious', 'critical'];
 
 const browser = openBrowser();
 
@@ -192,6 +194,15 @@ export async function assertFitsPhone(page) {
   });
   assert.equal(width, 360);
   assert.deepEqual(small, []);
+}
+
+/** What axe-core finds at the serious level or above. */
+export async function assertAccessible(page, where) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations
+    .filter(({ impact }) => SERIOUS.includes(impact))
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 120)}`));
+  assert.deepEqual(found, [], where);
 }
 
 /** Drops a file or a folder on the middle of the page, as from the desktop. */
