@@ -37,7 +37,8 @@ export async function exportPng(
   sample: number | 'all',
   link: string,
 ): Promise<Export> {
-  const { frame, steps, model } = studio;
+  const { model } = studio;
+  const { frame, steps } = studio.playback;
   const paint = painter(studio, sample);
   const picture = paint(await studio.pixels('x_t', frame));
   const file = await pngOf(picture, link, model ? copyright(model) : '');
@@ -53,7 +54,7 @@ export async function exportGif(
 ): Promise<Export> {
   const { run } = studio;
   const paint = painter(studio, sample);
-  const frames = framesToShow(studio.steps);
+  const frames = framesToShow(studio.playback.steps);
   const frame = async (index: number) => {
     const values = await studio.pixels('x_t', frames[index] ?? 0);
     if (studio.run !== run) throw new Error('The run was changed meanwhile.');

@@ -79,7 +79,7 @@ export class Forward {
   set(change: Partial<PageState['forward']>): void {
     Object.assign(this.#choice, change);
     if (change.source) this.#keepText();
-    if (change.source === 'sample') this.#studio.finish();
+    if (change.source === 'sample') this.#studio.playback.finish();
     this.#studio.saveAddress();
   }
 
@@ -169,7 +169,8 @@ export class Forward {
 
   /** Reads the samples of a run that has ended; call it when that changes. */
   async takeSamples(): Promise<void> {
-    const { run, ended, steps } = this.#studio;
+    const { run } = this.#studio;
+    const { ended, steps } = this.#studio.playback;
     if (!run || !ended || run === this.#sampledRun) return;
     this.#sampledRun = run;
     this.#sentImage = this.samples = null;

@@ -47,7 +47,8 @@ export class Inspector {
 
   /** Reads the moment that is shown, one at a time: the newest wins. */
   async look(): Promise<void> {
-    const { client, run, frame } = this.#studio;
+    const { client, run } = this.#studio;
+    const { frame } = this.#studio.playback;
     if (!client || !run || run.branches.length === 0) return;
     if (this.#asking) {
       this.#again = true;

@@ -65,7 +65,7 @@ export class Proof {
     if (this.golden !== 'none') return;
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
-      if (!this.#studio.playing && this.golden === 'none') void this.checkGolden();
+      if (!this.#studio.playback.playing && this.golden === 'none') void this.checkGolden();
     }, QUIET_MS);
   }
 
@@ -145,7 +145,7 @@ export class Proof {
   /** Asks while no run is on its way, and again where one came in between. */
   async #undisturbed<Q extends Question>(question: Q): Promise<Answers[Q['ask']]> {
     for (;;) {
-      while (this.#studio.playing) {
+      while (this.#studio.playback.playing) {
         this.waiting = true;
         await sleep(LOOK_MS);
       }

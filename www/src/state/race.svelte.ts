@@ -112,7 +112,7 @@ export class Race {
   }
 
   #run(kind: 'race' | 'reference', wish: Omit<RaceWish, 'sample'>): void {
-    this.#studio.pause();
+    this.#studio.playback.pause();
     this.refusal = null;
     this.steps = 0;
     this.#startedAt = performance.now();

@@ -2,7 +2,6 @@ import { EngineClient } from '../engine/client';
 import {
   problemOf,
   type Download,
-  type Motion,
   type News,
   type Position,
   type Problem,
@@ -20,7 +19,9 @@ import type {
 } from '../engine/types';
 import { Address } from './address';
 import { MODELS, weightsOf } from './catalogue';
-import { engineRoute, recipesOf, type PageRoute } from './forks';
+import { Branching } from './branching.svelte';
+import { fitRecipe, fitSampler } from './fit';
+import { engineRoute, recipesOf } from './forks';
 import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
 import { Proof } from './proof.svelte';
@@ -36,11 +37,11 @@ import {
 } from './page-state';
 import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
+import { Playback } from './playback.svelte';
 import { Race } from './race.svelte';
-import { fittedInterval } from './sampler';
 import { Schedules } from './schedules.svelte';
-import { Tree, type Branch } from './tree.svelte';
-import { fitted, valueNumbers } from './wish';
+import { Tree } from './tree.svelte';
+import { valueNumbers } from './wish';
 
 const NAMES = MODELS.map(({ name }) => name);
 const SAMPLINGS = Object.fromEntries(MODELS.map(({ name, sampling }) => [name, sampling]));
@@ -63,12 +64,9 @@ export class Studio {
   own: OwnModel | null = $state.raw(null);
 
   run: RunFacts | null = $state.raw(null);
-  frame = $state(0);
-  computed = $state(0);
-  motion: Motion = $state('rest');
-  msPerStep = $state(0);
-  networkCalls = $state(0);
 
+  readonly playback = new Playback(this);
+  readonly branching = new Branching(this);
   readonly forward = new Forward(this);
   readonly tree = new Tree(this);
   readonly inspector = new Inspector(this);
@@ -78,22 +76,15 @@ export class Studio {
   readonly #address = new Address();
   #client: EngineClient | null = null;
   #generation = 0;
-  #turn = 0;
   #pending: ReturnType<typeof setTimeout> | undefined;
-  /** A run that waits at x_T for someone to look at it. */
-  #unseen = false;
   /** The latest model that was there, to go back to. */
   #opened: Extract<News, { type: 'ready' }> | null = null;
   #ownBefore: OwnModel | null = null;
   /** The class that the recipe's number stood for in the model before. */
   #className: string | null = null;
 
-  /** Steps of the run that is on the canvas (its length: frames go from 0 to this). */
-  readonly steps = $derived(this.run?.steps.length ?? this.page.recipe.steps);
-  readonly ended = $derived(this.run !== null && this.computed === this.run.steps.length);
   /** What the engine says of the sampler that is chosen. */
   readonly sampler = $derived(this.samplers.find(({ name }) => name === this.page.recipe.sampler));
-  readonly playing = $derived(this.motion !== 'rest');
   /** Whether anything is asked for that guidance could amplify. */
   readonly conditioned = $derived.by(() => {
     const { attributes, class_label } = this.page.recipe;
@@ -142,8 +133,8 @@ export class Studio {
     if (station === this.page.station) return;
     this.page.station = station;
     this.#address.push(this.page);
-    if (station === 'forward' && this.page.forward.source === 'sample') this.finish();
-    if (station === 'reverse' && this.#unseen) this.replay();
+    if (station === 'forward' && this.page.forward.source === 'sample') this.playback.finish();
+    if (station === 'reverse') this.playback.look();
   }
 
   /** Runs back from x_t of a picture; `null` goes back to runs from noise alone. */
@@ -163,13 +154,8 @@ export class Studio {
       page.station = 'reverse';
       this.#address.push($state.snapshot(page));
     }
-    clearTimeout(this.#pending);
+    this.cancelRerun();
     this.#startRun();
-  }
-
-  /** Computes the rest of the run: the forward process starts from a finished sample. */
-  finish(): void {
-    if (!this.ended) this.#move('finish');
   }
 
   /** Ends the run, and opens another model with the same settings. */
@@ -238,90 +224,24 @@ export class Studio {
     const last = page.recipe.batch - 1;
     page.forward.sample = Math.min(page.forward.sample, last);
     page.focus = Math.min(page.focus, last);
-    this.#rerunSoon();
+    this.rerunSoon();
   }
 
-  /** The noise of the branch that is shown: 0 is the trunk's. */
-  setNoise(noise: number): void {
-    const fork = this.page.forks.at(-1);
-    if (!fork) return;
-    fork.noise = noise;
-    this.#rerunSoon();
-  }
-
-  #rerunSoon(): void {
+  rerunSoon(): void {
     this.page.frame = null;
-    this.#generation++;
-    this.#move('rest');
+    this.supersede();
+    this.playback.move('rest');
     this.saveAddress();
-    clearTimeout(this.#pending);
+    this.cancelRerun();
     this.#pending = setTimeout(() => {
-      this.#rerun();
+      if (!this.branching.remake()) this.#startRun();
     }, DEBOUNCE_MS);
-  }
-
-  /** Leaves the path at the frame that is shown. */
-  fork(change: Partial<PageRecipe> = {}, noise = 0, spread: number | null = null): void {
-    const { page, frame: at, run } = this;
-    if (!run || at >= this.steps) return;
-    // In the past of a fork, it is its parent that is left.
-    const forks = page.forks.filter((fork) => fork.at < at);
-    const from = page.forks[forks.length]?.from ?? page.recipe;
-    page.forks = [...forks, { at, spread, noise, from: $state.snapshot(from) }];
-    page.recipe = { ...$state.snapshot(page.recipe), ...change };
-    if (spread !== null) page.focus = 0;
-    this.#branch(run.branch, null);
-  }
-
-  /** Sixteen ways on from the sample in focus, by fresh noise in every step. */
-  fan(): void {
-    const { recipe, focus } = this.page;
-    const stochastic = this.sampler?.stochastic ?? false;
-    const classes = this.model?.class_names?.length ?? 1;
-    this.fork(
-      {
-        batch: 16,
-        ...(stochastic ? {} : { sampler: 'ddim', eta: 1 }),
-        class_label: recipe.class_label === 'each' ? focus % classes : recipe.class_label,
-      },
-      1,
-      focus,
-    );
-  }
-
-  /** Shows another branch, at a frame of its path. */
-  select(branch: Branch, frame = this.frame): void {
-    if (branch.number === this.run?.branch) {
-      this.seek(frame);
-      return;
-    }
-    this.#takeRoute(branch.route);
-    this.motion = 'rest';
-    const generation = ++this.#generation;
-    this.#post({ type: 'select', generation, branch: branch.number, frame });
-  }
-
-  /** Closes a branch and those that left it. */
-  close(branch: Branch): void {
-    const isShown = (number: number | undefined): boolean => {
-      const shown = this.tree.branches.find((one) => one.number === number);
-      return (
-        shown?.number === branch.number || (shown?.origin ? isShown(shown.origin.branch) : false)
-      );
-    };
-    const parent = this.tree.branches.find(({ number }) => number === branch.origin?.branch);
-    if (parent && isShown(this.run?.branch)) this.#takeRoute(parent.route);
-    this.#post({ type: 'close', generation: ++this.#generation, branch: branch.number });
   }
 
   /** Opens a race with these, or closes it. */
   setRace(race: PageState['race']): void {
     this.page.race = race;
     this.saveAddress();
-  }
-
-  pause(): void {
-    if (this.playing) this.#move('rest');
   }
 
   /** The sample that numbers and filmstrip are of. */
@@ -332,87 +252,22 @@ export class Studio {
     this.saveAddress();
   }
 
-  #takeRoute(route: PageRoute): void {
-    Object.assign(this.page, $state.snapshot(route));
-    this.page.focus = Math.min(this.page.focus, this.page.recipe.batch - 1);
-    clearTimeout(this.#pending);
-  }
-
-  #branch(branch: number, replaces: number | null): void {
-    const { page } = this;
-    const fork = page.forks.at(-1);
-    if (!this.model || !fork) return;
-    const { at, spread, noise } = fork;
-    if (replaces !== null) this.tree.forget(replaces);
-    this.motion = this.#motionOfPlay();
-    this.page.frame = null;
-    this.#post({
-      type: 'fork',
-      generation: ++this.#generation,
-      branch,
-      replaces,
-      fork: { at, spread, noise, recipe: this.translated($state.snapshot(page.recipe)) },
-      motion: this.motion,
-    });
-  }
-
-  #rerun(): void {
-    const { run } = this;
-    if (run?.origin && this.page.forks.length > 0) this.#branch(run.origin.branch, run.branch);
-    else this.#startRun();
-  }
-
-  #post(message: Parameters<EngineClient['post']>[0]): void {
+  post(message: Parameters<EngineClient['post']>[0]): void {
     this.#client?.post(message);
+  }
+
+  /** What is on its way from the engine is of no use any more. Returns the number of what comes. */
+  supersede(): number {
+    return ++this.#generation;
+  }
+
+  /** A change of the recipe that waits is part of what is asked for now. */
+  cancelRerun(): void {
+    clearTimeout(this.#pending);
   }
 
   saveAddress(): void {
     this.#address.write($state.snapshot(this.page));
-  }
-
-  togglePlay(): void {
-    if (this.playing) this.#move('rest');
-    else if (this.frame === this.steps) this.replay();
-    else this.#move(this.#motionOfPlay());
-  }
-
-  /** From x_T again, over the frames that are kept. */
-  replay(): void {
-    this.seek(0);
-    this.#move(this.#motionOfPlay());
-  }
-
-  stepBy(direction: 1 | -1): void {
-    if (direction < 0) this.seek(this.frame - 1);
-    else this.#client?.post({ type: 'step', turn: ++this.#turn });
-  }
-
-  seek(frame: number): void {
-    this.frame = Math.min(Math.max(frame, 0), this.computed);
-    this.motion = 'rest';
-    this.#client?.post({ type: 'show', turn: ++this.#turn, frame: this.frame });
-  }
-
-  #move(motion: Motion): void {
-    if (motion !== 'rest') this.#unseen = false;
-    this.motion = motion;
-    this.#client?.post({ type: 'move', turn: ++this.#turn, motion });
-  }
-
-  /** Who asked for less motion sees the result, not the way to it. */
-  #motionOfPlay(): Motion {
-    return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'finish' : 'play';
-  }
-
-  /** A drawing needs no sample, and on a slow device would have to wait for it. */
-  #motionOfForward(): Motion {
-    return this.page.forward.source === 'sample' ? 'finish' : 'rest';
-  }
-
-  #motionAt(station: Station): Motion {
-    if (station === 'forward') return this.#motionOfForward();
-    if (station === 'schedules') return this.schedules.image ? 'rest' : 'finish';
-    return this.#motionOfPlay();
   }
 
   #readAddress(): void {
@@ -428,15 +283,14 @@ export class Studio {
   }
 
   #openModel(): void {
-    this.#generation++;
-    clearTimeout(this.#pending);
+    this.supersede();
+    this.cancelRerun();
     const { model } = this.page;
     const files = model === OWN ? this.own?.files : undefined;
     this.page.weights = weightsOf(model);
-    this.#client?.post({ type: 'model', model, ...(files && { files }) });
+    this.post({ type: 'model', model, ...(files && { files }) });
     this.model = this.run = this.download = null;
-    this.frame = this.computed = this.msPerStep = 0;
-    this.motion = 'rest';
+    this.playback.clear();
     this.forward.clear();
     this.tree.clear();
     this.inspector.clear();
@@ -464,21 +318,18 @@ export class Studio {
     if (!this.model) return;
     this.#fitToModel(this.model);
     if (route() !== before) this.#startRun();
-    else this.seek(this.page.frame ?? this.steps);
+    else this.playback.seek(this.page.frame ?? this.playback.steps);
   }
 
   #startRun(): void {
     if (!this.model) return;
     const { recipe, forks, start, frame, station } = $state.snapshot(this.page);
-    const motion = this.#motionAt(station);
-    this.#unseen = station === 'schedules' && motion === 'rest';
-    this.computed = this.frame = this.networkCalls = 0;
-    this.motion = motion;
+    const motion = this.playback.begin(station);
     this.tree.clear();
     this.inspector.clear();
-    this.#client?.post({
+    this.post({
       type: 'run',
-      generation: ++this.#generation,
+      generation: this.supersede(),
       route: engineRoute({ recipe, forks }, start && this.#startPicture(start), (one) =>
         this.translated(one),
       ),
@@ -511,52 +362,21 @@ export class Studio {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 
+  #note(notes: string[]): void {
+    for (const text of notes) this.note(text);
+  }
+
   #fitToModel(model: ModelFacts): void {
     const { page } = this;
-    for (const recipe of recipesOf(page)) this.#fitRecipe(recipe, model);
+    for (const recipe of recipesOf(page)) {
+      this.#note(fitRecipe(recipe, model, this.#className));
+      this.#note(fitSampler(recipe, this.samplers));
+    }
     this.#className = null;
     page.forward.timestep = Math.min(page.forward.timestep, model.num_train_timesteps - 1);
     if (!this.forward.fit()) {
       this.note('The picture of the link is damaged, or was made for another model.');
     }
-  }
-
-  #fitRecipe(recipe: PageRecipe, model: ModelFacts): void {
-    if (model.attributes.length > 0) {
-      const { kept, dropped } = fitted(model.attributes, recipe.attributes ?? {});
-      for (const [name, value] of dropped) this.note(`The model knows no ${value} ${name}.`);
-      recipe.attributes = kept;
-      recipe.class_label = null;
-    } else {
-      this.#fitClass(recipe, model.class_names ?? []);
-    }
-    this.#fitSampler(recipe);
-    recipe.steps = Math.min(recipe.steps, model.num_train_timesteps);
-    recipe.guidance_interval = fittedInterval(
-      recipe.guidance_interval,
-      model.num_train_timesteps - 1,
-    );
-  }
-
-  #fitSampler(recipe: PageRecipe): void {
-    const known = this.samplers.some(({ name }) => name === recipe.sampler);
-    if (this.samplers.length === 0 || known) return;
-    this.note(`There is no sampler “${recipe.sampler}”.`);
-    recipe.sampler = defaultState('').recipe.sampler;
-  }
-
-  #fitClass(recipe: PageRecipe, names: string[]): void {
-    // From a model of attributes no class can come.
-    if (recipe.attributes) recipe.class_label = 'each';
-    recipe.attributes = null;
-    if (this.#className !== null) {
-      const at = names.indexOf(this.#className);
-      recipe.class_label = at < 0 ? 'each' : at;
-    } else if (typeof recipe.class_label === 'number' && recipe.class_label >= names.length) {
-      this.note(`The model knows no class ${recipe.class_label}.`);
-      recipe.class_label = 'each';
-    }
-    if (names.length === 0) recipe.class_label = null;
   }
 
   #receive(message: News): void {
@@ -566,7 +386,7 @@ export class Studio {
         break;
       case 'samplers':
         this.samplers = message.samplers;
-        for (const recipe of recipesOf(this.page)) this.#fitSampler(recipe);
+        for (const recipe of recipesOf(this.page)) this.#note(fitSampler(recipe, this.samplers));
         break;
       case 'device':
         this.device = message.device;
@@ -604,7 +424,7 @@ export class Studio {
       case 'refused':
         if (message.wish === 'race') this.race.refuse(message.problem.message);
         else this.note(message.problem.message);
-        if (message.wish === 'run') this.motion = 'rest';
+        if (message.wish === 'run') this.playback.motion = 'rest';
         if (message.wish === 'model' && this.#opened) {
           this.own = this.#ownBefore;
           this.page.model = this.#opened.name;
@@ -615,14 +435,14 @@ export class Studio {
         break;
       case 'failed':
         this.problem = message.problem;
-        this.motion = 'rest';
+        this.playback.motion = 'rest';
         break;
     }
   }
 
   #enter(run: RunFacts): void {
     this.run = run;
-    this.computed = run.computed;
+    this.playback.computed = run.computed;
     const { page } = this;
     // Where frames are sparse, a fork leaves at the kept one before.
     const fork = page.forks.at(-1);
@@ -633,17 +453,10 @@ export class Studio {
   }
 
   #arrive(position: Position): void {
-    if (position.generation !== this.#generation) return;
-    this.computed = position.computed;
-    this.networkCalls = position.network_calls;
-    // Before the first frame was made it is a guess.
-    if (position.frame > 0) this.msPerStep = position.ms_per_step;
-    if (position.turn !== this.#turn) return;
-    this.frame = position.frame;
-    this.motion = position.motion;
-    if (this.playing || this.#unseen) return;
-    if (this.computed > 0) this.proof.expectGolden();
-    this.page.frame = position.frame === this.steps ? null : position.frame;
+    if (position.generation !== this.#generation || !this.playback.arrive(position)) return;
+    const { computed, steps } = this.playback;
+    if (computed > 0) this.proof.expectGolden();
+    this.page.frame = position.frame === steps ? null : position.frame;
     this.saveAddress();
   }
 }

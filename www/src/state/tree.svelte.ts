@@ -97,7 +97,7 @@ export class Tree {
     const { current } = this;
     if (this.#asking || !client || !run || !current) return;
     const missing = this.frames(current)
-      .filter((frame) => frame <= this.#studio.computed)
+      .filter((frame) => frame <= this.#studio.playback.computed)
       .filter((frame) => !this.pictures.has(Tree.key(current.number, frame)))
       .slice(0, AT_ONCE);
     if (missing.length === 0) return;
