@@ -10,3 +10,8 @@ npm test --silent
 CHROMIUM=$(find_chrome) || die "no Chromium or Chrome"
 export CHROMIUM
 npm run --silent e2e
+FIREFOX=$(find_firefox) || die "no Firefox"
+export FIREFOX
+# A software adapter, as for the engine's own tests.
+if lavapipe=$(find_lavapipe); then export VK_DRIVER_FILES=$lavapipe; fi
+npm run --silent e2e:firefox

@@ -13,16 +13,18 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { build, preview } from 'vite';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-
-function executable() {
+/** The path of a program: as a variable of the environment says, or the first of its names there is. */
+export function program(variable, ...names) {
   const candidates = (process.env.PATH ?? '')
     .split(delimiter)
-    .flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  const found = process.env.CHROMIUM ?? candidates.find((path) => existsSync(path));
-  if (!found) throw new Error('No Chromium: install one, or name it in CHROMIUM.');
+    .flatMap((folder) => names.map((name) => join(folder, name)));
+  const found = process.env[variable] ?? candidates.find((path) => existsSync(path));
+  if (!found) throw new Error(`No ${names[0]}: install it, or name it in ${variable}.`);
   return found;
 }
+
+const chromiumPath = () =>
+  program('CHROMIUM', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable');
 
 const FLAGS = [
   '--enable-unsafe-webgpu',
@@ -41,7 +43,7 @@ const FLAGS = [
 
 /** WebGPU on a software adapter. Each of its contexts is a first visit, with nothing cached. */
 export function openBrowser() {
-  return chromium.launch({ executablePath: executable(), headless: true, args: FLAGS });
+  return chromium.launch({ executablePath: chromiumPath(), headless: true, args: FLAGS });
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

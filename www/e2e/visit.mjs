@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { AxeBuilder } from '@axe-core/playwright';
 import { openBrowser } from './browser.mjs';
 
+export * from './pixels.mjs';
+
 const VIEWPORT = { width: 1280, height: 800 };
 const RUN_TIMEOUT_MS = 120_000;
 const SERIOUS = ['serious', 'critical'];
@@ -151,29 +153,6 @@ export function drawn(page, description) {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     return Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel]);
   });
-}
-
-export const greyOf = (values) =>
-  Array.from(values, (value) => Math.min(Math.max((value + 1) * 127.5, 0), 255));
-
-export function statistics(values) {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, std: Math.sqrt(variance) };
-}
-
-export function largestDifference(a, b) {
-  assert.equal(a.length, b.length);
-  return a.reduce((worst, value, index) => Math.max(worst, Math.abs(value - b[index])), 0);
-}
-
-/** Mostly background, some bright strokes: what every handwritten digit has. */
-export function assertDigit(values, of = 'the picture') {
-  const share = (condition) => values.filter(condition).length / values.length;
-  const black = share((value) => value < -0.8);
-  const bright = share((value) => value > 0.5);
-  assert.ok(black > 0.6, `only ${(black * 100).toFixed(0)}% of ${of} is background`);
-  assert.ok(bright > 0.02 && bright < 0.35, `${(bright * 100).toFixed(0)}% of ${of} is bright`);
 }
 
 export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
