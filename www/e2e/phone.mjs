@@ -105,7 +105,7 @@ test('phone: a turned screen has its controls beside the picture', async (url) =
   const body = async (visitor) => {
     const { page } = visitor;
     await visitor.atEnd();
-    await page.setViewportSize({ width: 740, height: 360 });
+    await page.setViewportSize({ width: 960, height: 440 });
     await visitor.radio('Class', '3').waitFor({ state: 'attached' });
     assert.equal(await visitor.button('Make').count(), 0);
     await page.setViewportSize(PHONE.viewport);

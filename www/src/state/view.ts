@@ -3,5 +3,8 @@ import { MediaQuery } from 'svelte/reactivity';
 /** `?view=embed` is for frames in other pages: the picture and its timeline alone. */
 export const embedded = new URLSearchParams(location.search).get('view') === 'embed';
 
-/** Whether the screen is as narrow as a phone's: controls are in sheets there. */
+/** Whether the screen is as narrow as a phone's: one thing below the other. */
 export const phone = new MediaQuery('max-width: 719px', false);
+
+/** Whether it is too narrow for controls beside the picture: they are in sheets. */
+export const narrow = new MediaQuery('max-width: 899px', false);
