@@ -82,6 +82,91 @@ test('a run is saved as a GIF of all its frames', async (url) => {
   });
 });
 
+/** Plays a film to its end: its size, its length, and the red of each pixel at its end. */
+async function played({ page }, bytes, side) {
+  const player = await page.context().newPage();
+  const facts = await player.evaluate(
+    async ([base64, across]) => {
+      const data = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const film = document.createElement('video');
+      film.muted = true;
+      film.src = URL.createObjectURL(new Blob([data], { type: 'video/webm' }));
+      await new Promise((resolve, reject) => {
+        film.onloadeddata = resolve;
+        film.onerror = () => reject(new Error(film.error.message));
+      });
+      film.currentTime = film.duration;
+      await new Promise((resolve) => (film.onseeked = resolve));
+      const { videoWidth: width, videoHeight: height, duration } = film;
+      const context = new OffscreenCanvas(width, height).getContext('2d');
+      context.drawImage(film, 0, 0);
+      const pixels = context.getImageData(0, 0, width, height).data;
+      const middle = (at) => Math.floor(((at + 0.5) / across) * width);
+      const grey = Array.from(
+        { length: across * across },
+        (_, at) => pixels[4 * (middle(Math.floor(at / across)) * width + middle(at % across))],
+      );
+      return { width, height, duration, grey };
+    },
+    [bytes.toString('base64'), side],
+  );
+  await player.close();
+  return facts;
+}
+
+test('a run is saved as a film that plays to its end', async (url) => {
+  await visit(url + QUICK, async (visitor) => {
+    await visitor.atEnd();
+    await openSheet(visitor);
+    const { bytes, name } = await save(visitor, 'The run, WebM');
+    assert.equal(name, 'reverie-digits-3.webm');
+    const { width, height, duration, grey } = await played(visitor, bytes, SIDE);
+    assert.deepEqual([width, height], [512, 512]);
+    // Five frames of 0.2 s, and the last one stands.
+    assert.ok(Math.abs(duration - 2.5) < 0.01, `it takes ${duration} s`);
+    const expected = greyOf(await visitor.pixels('x_t', 4));
+    const off = grey.reduce((sum, level, at) => sum + Math.abs(level - expected[at]), 0);
+    assert.ok(off / grey.length < 6, `pixels are off by ${off / grey.length} of 255`);
+  });
+});
+
+test('what a browser cannot write is not offered', async (url) => {
+  const before = (page) => page.addInitScript(() => delete globalThis.VideoEncoder);
+  await visit(
+    url + QUICK,
+    async (visitor) => {
+      await visitor.atEnd();
+      await openSheet(visitor);
+      await visitor.button('The run, GIF').waitFor();
+      await visitor.page.waitForTimeout(200);
+      assert.equal(await visitor.button('The run, WebM').count(), 0);
+    },
+    { before },
+  );
+});
+
+test('forward and schedules have links, and forward its picture', async (url) => {
+  await visit(url + QUICK.replace('reverse', 'forward') + '&t=400', async (visitor) => {
+    const { page } = visitor;
+    await visitor.until('the sample is there', () => visitor.timeline.isEnabled());
+    await page.getByText('log-SNR').filter({ visible: true }).first().waitFor();
+    await openSheet(visitor);
+    const link = await linkField(visitor).inputValue();
+    assert.match(link, /#forward.*&t=400/);
+    const { bytes, name } = await save(visitor, 'The noised picture, PNG');
+    assert.equal(name, 'reverie-digits-t-400.png');
+    const png = decode(bytes);
+    assert.equal(png.text.Reverie, link);
+    const expected = greyOf(await visitor.pixels('forward', 0));
+    assert.ok(largestDifference(pixelsOf(png, SIDE, 16), expected) <= 1);
+    await visitor.button('Close').click();
+
+    await page.getByRole('link', { name: 'Schedules' }).click();
+    await openSheet(visitor);
+    assert.match(await linkField(visitor).inputValue(), /#schedules.*measure=alpha_bar/);
+  });
+});
+
 test('the link is copied, and can be copied by hand where the clipboard is denied', async (url) => {
   await visit(url + QUICK, async (visitor) => {
     const { page } = visitor;
@@ -129,6 +214,8 @@ test('a picture whose licence asks for credit bears it', async (url) => {
       assert.equal(width, 512);
       assert.ok(height > 550, 'there is a caption under the picture');
       assert.match(text.Copyright, /CC-BY-SA.*Liberated Pixel Cup.*Artists: /s);
+      const film = gifFacts((await save(visitor, 'The run, GIF')).bytes);
+      assert.deepEqual([film.width, film.height], [width, height]);
     },
   );
 });

@@ -1,19 +1,5 @@
+import { GROUND, msOfEach, STAND_MS } from './animation';
 import { opaque, type Raster } from './raster';
-
-/** A run takes about so long, and stands on its end for a while. */
-const PLAY_MS = 4000;
-const SHORTEST_MS = 20;
-const LONGEST_MS = 200;
-const STAND_MS = 1500;
-const MOST_FRAMES = 100;
-/** Behind what a picture leaves clear. */
-const GROUND = [51, 51, 51] as const;
-
-/** Which of a run's frames an animation shows: all, or of a long run as many as are worth it. */
-export function framesToShow(steps: number): number[] {
-  const last = Math.min(steps, MOST_FRAMES - 1);
-  return Array.from({ length: last + 1 }, (_, at) => Math.round((at * steps) / Math.max(last, 1)));
-}
 
 const isGrey = ({ data }: Raster) => {
   for (let at = 0; at < data.length; at += 4) {
@@ -31,7 +17,7 @@ export async function gifOf(
   const { GIFEncoder, quantize, applyPalette } = await import('gifenc');
   const gif = GIFEncoder();
   const greys = Array.from({ length: 256 }, (_, grey) => [grey, grey, grey]);
-  const each = Math.min(Math.max(PLAY_MS / count, SHORTEST_MS), LONGEST_MS);
+  const each = msOfEach(count);
   for (let index = 0; index < count; index++) {
     const picture = opaque(await frame(index), GROUND);
     const { data, width, height } = picture;

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { framesToShow } from './animation';
 import { copyright, creditLine } from './credit';
-import { framesToShow } from './gif';
+
 import { linkIn, pngOf } from './png';
 
 const picture = { width: 1, height: 1, data: new Uint8ClampedArray([1, 2, 3, 255]) };

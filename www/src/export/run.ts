@@ -1,20 +1,26 @@
 import type { Studio } from '../state/studio.svelte';
+import { framesToShow } from './animation';
 import { caption } from './caption';
 import { copyright, creditLine } from './credit';
-import { framesToShow, gifOf } from './gif';
+import { gifOf } from './gif';
 import { pngOf } from './png';
 import { enlarged, gridOf, single, stacked, type Layout, type Raster } from './raster';
+import { webmOf } from './webm';
 
 export interface Export {
   file: Blob;
   name: string;
 }
 
-/** How frames of the run become pictures, and what has to stand under them. */
-function painter({ model, run }: Studio, sample: number | 'all') {
-  if (!model || !run) throw new Error('There is no run to save yet.');
+/** How values become pictures, and what has to stand under them. */
+function painter(
+  { model }: Studio,
+  grid: { columns: number; rows: number },
+  sample: number | 'all',
+) {
+  if (!model) throw new Error('There is no model yet.');
   const { channels, width, height } = model;
-  const layout: Layout = { channels, width, height, columns: run.columns, rows: run.rows };
+  const layout: Layout = { channels, width, height, ...grid };
   const credit = creditLine(model);
   let words: Raster | null = null;
   return (values: Float32Array): Raster => {
@@ -24,6 +30,12 @@ function painter({ model, run }: Studio, sample: number | 'all') {
     words ??= caption(credit, picture.width);
     return words ? stacked(picture, words) : picture;
   };
+}
+
+function painterOfRun(studio: Studio, sample: number | 'all') {
+  const { run } = studio;
+  if (!run) throw new Error('There is no run to save yet.');
+  return painter(studio, { columns: run.columns, rows: run.rows }, sample);
 }
 
 function nameOf({ page }: Studio, sample: number | 'all', ending: string): string {
@@ -39,29 +51,41 @@ export async function exportPng(
 ): Promise<Export> {
   const { model } = studio;
   const { frame, steps } = studio.playback;
-  const paint = painter(studio, sample);
+  const paint = painterOfRun(studio, sample);
   const picture = paint(await studio.pixels('x_t', frame));
   const file = await pngOf(picture, link, model ? copyright(model) : '');
   const step = frame === steps ? '' : `-step-${frame}`;
   return { file, name: nameOf(studio, sample, `${step}.png`) };
 }
 
+/** x_t of the forward process, made at once. */
+export async function exportNoised(studio: Studio, link: string): Promise<Export> {
+  const { model, page } = studio;
+  const paint = painter(studio, { columns: 1, rows: 1 }, 'all');
+  const picture = paint(await studio.pixels('forward', 0));
+  const file = await pngOf(picture, link, model ? copyright(model) : '');
+  return { file, name: `reverie-${page.model}-t-${page.forward.timestep}.png` };
+}
+
+const FILMS = { gif: gifOf, webm: webmOf };
+
 /** From noise to the end. */
-export async function exportGif(
+export async function exportFilm(
   studio: Studio,
+  format: keyof typeof FILMS,
   sample: number | 'all',
-  onprogress: (done: number, of: number) => void,
+  onprogress: (text: string) => void,
 ): Promise<Export> {
   const { run } = studio;
-  const paint = painter(studio, sample);
+  const paint = painterOfRun(studio, sample);
   const frames = framesToShow(studio.playback.steps);
   const frame = async (index: number) => {
     const values = await studio.pixels('x_t', frames[index] ?? 0);
     if (studio.run !== run) throw new Error('The run was changed meanwhile.');
     return paint(values);
   };
-  const file = await gifOf(frames.length, frame, (done) => {
-    onprogress(done, frames.length);
+  const file = await FILMS[format](frames.length, frame, (done) => {
+    onprogress(`Frame ${done} of ${frames.length}`);
   });
-  return { file, name: nameOf(studio, sample, '.gif') };
+  return { file, name: nameOf(studio, sample, `.${format}`) };
 }
