@@ -7,7 +7,7 @@ cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 use_wasm_toolchain
 cargo clippy --locked --target "$WASM_TARGET" --all-targets -- -D warnings
-for feature in engine twins; do
+for feature in engine cpu twins; do
     cargo clippy --locked --target "$WASM_TARGET" --lib --features $feature -- -D warnings
 done
 if have shellcheck; then shellcheck -x -P scripts scripts/*.sh scripts/setup/*.sh .ci/run; fi

@@ -1,6 +1,7 @@
-//! The CPU machine: runs the kernels' twins, one after the other.
+//! The CPU machine: runs the kernels' fast forms, or their twins, one after the other.
 
-use crate::kernels::case::run_twin;
+use crate::kernels::case::run;
+use crate::kernels::fast::Scratch;
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId, Table};
 
@@ -10,6 +11,7 @@ pub struct CpuMachine {
     buffers: Vec<Vec<u32>>,
     free: Vec<usize>,
     programs: Table<Vec<Dispatch>>,
+    scratch: Scratch,
 }
 
 impl Machine for CpuMachine {
@@ -37,8 +39,14 @@ impl Machine for CpuMachine {
     }
 
     fn copy(&mut self, from: (BufferId, usize), to: (BufferId, usize), words: usize) {
-        let data = self.buffers[from.0.0][from.1..from.1 + words].to_vec();
-        self.write(to.0, to.1, &data);
+        let ((from, at), (to, place)) = (from, to);
+        if from == to {
+            return self.buffers[to.0].copy_within(at..at + words, place);
+        }
+        // Lifted out, so that the source can be borrowed.
+        let mut target = std::mem::take(&mut self.buffers[to.0]);
+        target[place..place + words].copy_from_slice(&self.buffers[from.0][at..at + words]);
+        self.buffers[to.0] = target;
     }
 
     fn compile(&mut self, dispatches: Vec<Dispatch>) -> Result<ProgramId, MachineError> {
@@ -54,8 +62,13 @@ impl Machine for CpuMachine {
     }
 
     fn run(&mut self, program: ProgramId, row: usize) {
-        for dispatch in self.programs.get(program.0) {
-            run_twin(dispatch, row, &mut self.buffers);
+        let Self { buffers, programs, scratch, .. } = self;
+        for dispatch in programs.get(program.0) {
+            let (kernel, params) = (dispatch.kernel, dispatch.params_at(row));
+            run(dispatch, buffers, |reads, writes| match kernel.fast {
+                Some(fast) => fast(params, reads, writes, scratch),
+                None => (kernel.twin)(params, reads, writes),
+            });
         }
     }
 
@@ -67,5 +80,20 @@ impl Machine for CpuMachine {
 
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
         Ok(self.buffers[from.0][at..at + words].to_vec())
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::kernels::ALL;
+    use crate::machine::run_case;
+
+    #[test]
+    fn every_fast_form_equals_its_twin() {
+        for case in ALL.iter().flat_map(|kernel| (kernel.cases)()) {
+            let got = pollster::block_on(run_case(&mut CpuMachine::default(), &case)).unwrap();
+            case.compare(&got).unwrap();
+        }
     }
 }

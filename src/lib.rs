@@ -1,12 +1,13 @@
 //! Reverie: a diffusion model's U-Net as hand-written WGSL compute shaders.
 
+#[cfg(not(any(feature = "engine", feature = "twins")))]
 pub mod cpu;
 pub mod diffusion;
 pub mod gpu;
 pub mod kernels;
 pub mod machine;
 pub mod session;
-#[cfg(all(target_arch = "wasm32", not(feature = "engine")))]
+#[cfg(all(target_arch = "wasm32", not(any(feature = "engine", feature = "cpu"))))]
 pub mod twins;
 pub mod unet;
 #[cfg(all(target_arch = "wasm32", not(feature = "twins")))]

@@ -6,10 +6,12 @@ mod random_model;
 
 use std::collections::BTreeMap;
 
+use reverie::cpu::CpuMachine;
 use reverie::diffusion::samplers::SamplerOptions;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::ALL;
 use reverie::kernels::case::relative_error;
+use reverie::kernels::fast::lanes::LANES;
 use reverie::machine::{Machine, run_case};
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
 use reverie::unet::folder::ModelFolder;
@@ -37,6 +39,17 @@ async fn every_shader_equals_its_twin() {
     }
 }
 
+/// With Wasm's SIMD; the native tests hold what they make of it on other processors to the same.
+#[wasm_bindgen_test]
+async fn every_fast_form_equals_its_twin() {
+    assert_eq!(LANES, 4, "this is built without simd128");
+    let mut machine = CpuMachine::default();
+    for case in ALL.iter().flat_map(|kernel| (kernel.cases)()) {
+        let got = run_case(&mut machine, &case).await.unwrap();
+        case.compare(&got).unwrap();
+    }
+}
+
 fn floats(file: &SafeTensors, name: &str) -> Vec<f32> {
     let data = file.tensor(name).unwrap();
     data.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
@@ -48,24 +61,26 @@ fn integers(file: &SafeTensors, name: &str) -> Option<Vec<i64>> {
 }
 
 async fn check_network(name: &str, files: Folder) {
-    let mut machine = GpuMachine::new().await.unwrap();
+    check_network_on(&mut GpuMachine::new().await.unwrap(), "GPU", name, &files).await;
+    check_network_on(&mut CpuMachine::default(), "CPU", name, &files).await;
+}
+
+async fn check_network_on<M: Machine>(machine: &mut M, device: &str, name: &str, files: &Folder) {
     let io = files["io.safetensors"].clone();
     let io = SafeTensors::deserialize(&io).unwrap();
-    let model = ModelFolder::open(&files).unwrap();
-    let unet = UNet::load(&mut machine, model.config, model.weights).unwrap();
+    let model = ModelFolder::open(files).unwrap();
+    let unet = UNet::load(machine, model.config, model.weights).unwrap();
     let shape = io.tensor("sample").unwrap().shape().to_vec();
     let mut timesteps: Vec<f32> = integers(&io, "timestep").unwrap().iter().map(|t| *t as f32).collect();
     timesteps.resize(shape[0], timesteps[0]);
     let labels = integers(&io, "class_labels")
         .map(|labels| ClassLabels::Numbers(labels.iter().map(|l| *l as u32).collect()));
-    let instance = unet.instance(&mut machine, shape[0], shape[2], shape[3]).unwrap();
-    let output = unet
-        .forward(&mut machine, &instance, &floats(&io, "sample"), &timesteps, labels.as_ref())
-        .await
-        .unwrap();
+    let instance = unet.instance(machine, shape[0], shape[2], shape[3]).unwrap();
+    let output =
+        unet.forward(machine, &instance, &floats(&io, "sample"), &timesteps, labels.as_ref()).await.unwrap();
     let error = relative_error(&output, &floats(&io, "output"));
-    console_log!("{name}: {error:e}");
-    assert!(error <= 1e-4, "{name}: {error:e}");
+    console_log!("{name}, {device}: {error:e}");
+    assert!(error <= 1e-4, "{name}, {device}: {error:e}");
 }
 
 #[wasm_bindgen_test]
@@ -127,16 +142,16 @@ async fn sample<M: Machine>(machine: &mut M) -> Vec<f32> {
     run.read_sample(machine).await.unwrap()
 }
 
-/// The twins are plain Rust: the native tests hold them to the native shaders, so
-/// that this browser agrees with all of them.
+/// The native tests hold the CPU machine to the native shaders, so that this browser agrees with
+/// all of them.
 #[wasm_bindgen_test]
-async fn a_run_repeats_bit_for_bit_and_agrees_with_the_twins() {
+async fn a_run_repeats_bit_for_bit_and_agrees_with_the_cpu() {
     let mut machine = GpuMachine::new().await.unwrap();
     let first = sample(&mut machine).await;
     assert_eq!(first, sample(&mut machine).await, "the same seed, the same picture");
-    let twins = sample(&mut reverie::cpu::CpuMachine::default()).await;
-    let worst = first.iter().zip(&twins).map(|(a, b)| (a - b).abs() * 127.5).fold(0.0, f32::max);
-    console_log!("shaders against twins: {worst} of 255");
+    let cpu = sample(&mut CpuMachine::default()).await;
+    let worst = first.iter().zip(&cpu).map(|(a, b)| (a - b).abs() * 127.5).fold(0.0, f32::max);
+    console_log!("GPU against CPU: {worst} of 255");
     assert!(worst <= 2.0, "off by {worst} of 255");
 }
 

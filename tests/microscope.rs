@@ -63,7 +63,7 @@ async fn check_against_a_run(machine: &mut impl Machine) {
 }
 
 #[test]
-fn the_twins_see_what_a_run_sees() {
+fn the_cpu_machine_sees_what_a_run_sees() {
     block_on(check_against_a_run(&mut CpuMachine::default()));
 }
 

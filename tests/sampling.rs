@@ -177,7 +177,7 @@ async fn check_every_sampler(machine: &mut impl Machine) {
 }
 
 #[test]
-fn the_twins_follow_every_sampler_of_diffusers() {
+fn the_cpu_machine_follows_every_sampler_of_diffusers() {
     block_on(check_every_sampler(&mut CpuMachine::default()));
 }
 
@@ -187,7 +187,7 @@ fn the_shaders_follow_every_sampler_of_diffusers() {
 }
 
 #[test]
-fn the_twins_follow_the_trajectories_of_diffusers() {
+fn the_cpu_machine_follows_the_trajectories_of_diffusers() {
     for name in ["ddim", "ddpm", "attributes"] {
         assert!(block_on(error_of(&mut CpuMachine::default(), name)) <= 1e-4, "{name}");
     }
@@ -268,7 +268,7 @@ fn a_small_budget_thins_frames_out_but_keeps_the_last() {
 
 /// Both machines draw the same picture with the model that is shipped.
 #[test]
-fn shaders_and_twins_draw_the_same_digits() {
+fn gpu_and_cpu_draw_the_same_digits() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models/digits");
     if !folder.is_dir() {
         println!("skipped: {} is not there", folder.display());

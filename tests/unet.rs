@@ -56,7 +56,7 @@ fn check(machine: &mut impl Machine, tolerance: f32) {
 }
 
 #[test]
-fn the_twins_equal_diffusers() {
+fn the_cpu_machine_equals_diffusers() {
     check(&mut CpuMachine::default(), 2e-5);
 }
 

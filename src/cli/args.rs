@@ -147,7 +147,7 @@ pub struct SampleArgs {
     /// Show so many moments, from noise to the end, one below the other and not enlarged (.png only)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     pub strip: Option<u32>,
-    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    /// The shaders (Vulkan, Metal or DirectX), or the CPU, which needs no driver
     #[arg(long, value_enum, default_value = "gpu")]
     pub backend: Backend,
     /// Height and width, as 32x32; the model's own where left out
@@ -195,7 +195,7 @@ pub struct ConvergeArgs {
     /// The figures as JSON; the plots go beside it, as .svg
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
-    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    /// The shaders (Vulkan, Metal or DirectX), or the CPU, which needs no driver
     #[arg(long, value_enum, default_value = "gpu")]
     pub backend: Backend,
 }
@@ -211,7 +211,7 @@ pub struct UnetArgs {
     /// Where the network's output goes, as the tensor `sample`
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
-    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    /// The shaders (Vulkan, Metal or DirectX), or the CPU, which needs no driver
     #[arg(long, value_enum, default_value = "gpu")]
     pub backend: Backend,
 }

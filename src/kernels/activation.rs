@@ -1,11 +1,14 @@
 //! y = activate(factor·x + term): a group norm's application, an activation, or a copy.
 
 use super::case::{random, zeros};
+use super::fast::Scratch;
+use super::fast::lanes::{self, Job, Lanes};
+use super::fast::split::{EXP, PIECE, each_chunk};
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::activation::Params;
 use crate::kernels::shaders::activation::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// The activations of `UNet2DModel`, numbered as in `shared/activation.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,58 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
                 v = v.mul_add(affine[at], affine[at + 4]);
             }
             y[to + c] = kind.apply(f64::from(v)) as f32;
+        }
+    }
+}
+
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], _: &mut Scratch) {
+    let p: Params = params(bytes);
+    let kind = Activation::ALL[p.kind as usize];
+    // The others are rare.
+    if !matches!(kind, Activation::Identity | Activation::Silu | Activation::Relu) {
+        return twin(bytes, reads, writes);
+    }
+    let [x, affine] = floats(reads);
+    let pitch = 4 * p.out_pitch as usize;
+    let pixels = PIECE.div_ceil(pitch);
+    let y = &mut output(writes)[..(p.batch * p.pixels) as usize * pitch];
+    each_chunk(y, pixels * pitch, EXP, |i, y| {
+        lanes::run(Pixels { p: &p, kind, x, affine, first: i * pixels, y });
+    });
+}
+
+/// Some pixels, and their part of the output.
+struct Pixels<'a> {
+    p: &'a Params,
+    kind: Activation,
+    x: &'a [f32],
+    affine: &'a [f32],
+    first: usize,
+    y: &'a mut [f32],
+}
+
+impl Job for Pixels<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let Self { p, kind, x, affine, first, y } = self;
+        for (pixel, y) in (first..).zip(y.chunks_exact_mut(4 * p.out_pitch as usize)) {
+            let y = &mut y[4 * p.out_offset as usize..][..4 * p.channels as usize];
+            let x = &x[4 * (pixel * p.in_pitch as usize + p.in_offset as usize)..][..y.len()];
+            if p.has_affine != 0 {
+                let sample = 4 * (pixel / p.pixels as usize) * p.affine_pitch as usize;
+                let affine = affine[sample..].as_chunks::<8>().0;
+                let (y, x) = (y.as_chunks_mut::<4>().0, x.as_chunks::<4>().0);
+                for ((y, x), affine) in y.iter_mut().zip(x).zip(affine) {
+                    *y = std::array::from_fn(|i| x[i] * affine[i] + affine[i + 4]);
+                }
+            } else {
+                y.copy_from_slice(x);
+            }
+            match kind {
+                Activation::Silu => lanes::each(y, 0.0, Lanes::silu),
+                Activation::Relu => lanes::each(y, 0.0, |v| v.max(Lanes::ZERO)),
+                _ => {}
+            }
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Attention's scores, scale · Q Kᵀ (Vaswani et al. 2017, eq. 1).
 
 use super::case::{random, zeros};
+use super::fast::Scratch;
+use super::fast::epilogue::Epilogue;
+use super::fast::product::{Product, pack_transposed};
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::attention_scores::Params;
 use crate::kernels::shaders::attention_scores::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// Buffers: qkv, scores.
 pub fn dispatch(p: &Params, buffers: [BufferId; 2]) -> Dispatch {
@@ -30,6 +33,31 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
         let q = row(n, query, head * dim);
         let k = row(n, key, part + head * dim);
         *score = p.scale * q.iter().zip(k).map(|(a, b)| a * b).sum::<f32>();
+    }
+}
+
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut Scratch) {
+    let p: Params = params(bytes);
+    let [qkv] = floats(reads);
+    let (tokens, heads, depth) = (p.tokens as usize, p.heads as usize, 4 * p.head_dim as usize);
+    let part = heads * depth;
+    scratch.starts.clear();
+    scratch.starts.extend((0..tokens).map(|token| token * 3 * part));
+    let all = output(writes).chunks_exact_mut(tokens * tokens).take(p.batch as usize * heads);
+    for (i, scores) in all.enumerate() {
+        let qkv = &qkv[i / heads * tokens * 3 * part + i % heads * depth..];
+        pack_transposed(&qkv[part..], 3 * part, depth, tokens, &mut scratch.panels);
+        let product = Product {
+            x: qkv,
+            starts: &scratch.starts,
+            runs: 1,
+            run_length: depth,
+            run_pitch: 0,
+            panels: &scratch.panels,
+            columns: tokens,
+            epilogue: Epilogue::scaled(p.scale),
+        };
+        product.write(scores, tokens, 0);
     }
 }
 

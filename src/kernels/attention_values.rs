@@ -1,11 +1,14 @@
 //! Attention's result, weights · V (Vaswani et al. 2017, eq. 1).
 
 use super::case::{random, zeros};
+use super::fast::Scratch;
+use super::fast::epilogue::Epilogue;
+use super::fast::product::{Product, pack};
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::attention_values::Params;
 use crate::kernels::shaders::attention_values::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// Buffers: qkv, weights, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 3]) -> Dispatch {
@@ -29,6 +32,33 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
         for (key, weight) in row.iter().enumerate() {
             let v = &qkv[(n * tokens + key) * 3 * part + 2 * part + head * dim..][..dim];
             out.iter_mut().zip(v).for_each(|(o, v)| *o += weight * v);
+        }
+    }
+}
+
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut Scratch) {
+    let p: Params = params(bytes);
+    let [qkv, weights] = floats(reads);
+    let (tokens, heads, dim) = (p.tokens as usize, p.heads as usize, 4 * p.head_dim as usize);
+    let part = heads * dim;
+    scratch.starts.clear();
+    scratch.starts.extend((0..tokens).map(|token| token * tokens));
+    let samples = output(writes).chunks_exact_mut(tokens * part).take(p.batch as usize);
+    for (n, y) in samples.enumerate() {
+        for head in 0..heads {
+            let values = &qkv[n * tokens * 3 * part + 2 * part + head * dim..];
+            pack(values, 3 * part, tokens, dim, &mut scratch.panels);
+            let product = Product {
+                x: &weights[(n * heads + head) * tokens * tokens..],
+                starts: &scratch.starts,
+                runs: 1,
+                run_length: tokens,
+                run_pitch: 0,
+                panels: &scratch.panels,
+                columns: dim,
+                epilogue: Epilogue::scaled(1.0),
+            };
+            product.write(y, part, head * dim);
         }
     }
 }

@@ -31,6 +31,7 @@ impl Case {
     }
 
     /// The buffers after the twin ran.
+    #[cfg(not(feature = "engine"))]
     pub fn expected(&self) -> Vec<Vec<u32>> {
         let mut buffers = self.buffers.clone();
         run_twin(&self.dispatch, 0, &mut buffers);
@@ -38,6 +39,7 @@ impl Case {
     }
 
     /// The largest difference from the twin's buffers, which has to be within tolerance.
+    #[cfg(not(feature = "engine"))]
     pub fn compare(&self, got: &[Vec<u32>]) -> Result<f32, String> {
         let worst = worst_error(got, &self.expected());
         if worst <= self.tolerance {
@@ -69,7 +71,13 @@ pub fn relative_error(got: &[f32], want: &[f32]) -> f32 {
 }
 
 /// Runs a dispatch's twin at a row on `buffers`, indexed by [`BufferId`].
+#[cfg(not(feature = "engine"))]
 pub fn run_twin(dispatch: &Dispatch, row: usize, buffers: &mut [Vec<u32>]) {
+    run(dispatch, buffers, |reads, writes| (dispatch.kernel.twin)(dispatch.params_at(row), reads, writes));
+}
+
+/// Gives a dispatch's buffers to `work`, those that it reads and those that it writes.
+pub fn run(dispatch: &Dispatch, buffers: &mut [Vec<u32>], work: impl FnOnce(&[&[u32]], &mut [&mut [u32]])) {
     use super::shaders::Access;
     // The written buffers are lifted out, so that the others can be borrowed;
     // a plan never binds one buffer both for reading and for writing.
@@ -84,7 +92,7 @@ pub fn run_twin(dispatch: &Dispatch, row: usize, buffers: &mut [Vec<u32>]) {
         .map(|(id, _)| buffers[id.0].as_slice())
         .collect();
     let mut writes: Vec<&mut [u32]> = lifted.iter_mut().map(|(_, b)| b.as_mut_slice()).collect();
-    (dispatch.kernel.twin)(dispatch.params_at(row), &reads, &mut writes);
+    work(&reads, &mut writes);
     for (id, buffer) in lifted {
         buffers[id.0] = buffer;
     }

@@ -1,11 +1,16 @@
 //! 3×3 convolution, stride 1, zero padding 1.
 
 use super::case::{random, zeros};
+use super::fast::Scratch;
+use super::fast::epilogue::{Addend, Epilogue};
+use super::fast::image::Images;
+use super::fast::product::{Product, pack};
+use super::fast::winograd;
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::conv3x3::Params;
 use crate::kernels::shaders::conv3x3::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// Buffers: x, weight, bias, temb, residual, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 6]) -> Dispatch {
@@ -52,6 +57,39 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     }
 }
 
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut Scratch) {
+    let p: Params = params(bytes);
+    let [x, weight, bias, temb, residual] = floats(reads);
+    let (batch, height, width) = (p.batch as usize, p.height as usize, p.width as usize);
+    let (channels, columns) = (4 * p.in_channels as usize, 4 * p.out_channels as usize);
+    let images = Images { batch, height, width, channels, pitch: 4 * p.in_pitch as usize };
+    images.pad(&x[4 * p.in_offset as usize..], scratch);
+    let addends = [
+        Addend::bias(bias),
+        Addend::slice(temb, p.temb_pitch, p.temb_offset, height * width),
+        Addend::slice(residual, p.residual_pitch, p.residual_offset, 1),
+    ];
+    let epilogue = Epilogue { addends, scale: p.scale };
+    let (pitch, offset) = (4 * p.out_pitch as usize, 4 * p.out_offset as usize);
+    if winograd::suits(&images, columns) {
+        let y = (output(writes), pitch, offset);
+        return winograd::convolve(&images, weight, columns, epilogue, scratch, y);
+    }
+    images.neighbourhoods((height, width), 1, 0, scratch);
+    pack(weight, columns, 9 * channels, columns, &mut scratch.panels);
+    let product = Product {
+        x: &scratch.image,
+        starts: &scratch.starts,
+        runs: Images::RUNS,
+        run_length: images.run_length(),
+        run_pitch: images.line(),
+        panels: &scratch.panels,
+        columns,
+        epilogue,
+    };
+    product.write(output(writes), pitch, offset);
+}
+
 fn cases() -> Vec<Case> {
     let plain = Params {
         batch: 2,
@@ -76,18 +114,40 @@ fn cases() -> Vec<Case> {
         ..plain
     };
     let narrow = Params { width: 3, height: 6, ..epilogue };
-    [("plain", plain), ("slices, odd width", slices), ("one pixel, epilogue", epilogue), ("narrow", narrow)]
-        .map(|(label, p)| {
-            let pixels = p.batch * p.height * p.width;
-            let buffers = vec![
-                random(1, 4 * pixels * p.in_pitch),
-                random(2, 9 * 16 * p.in_channels * p.out_channels),
-                random(3, 4 * p.out_channels),
-                random(4, 4 * (p.batch * p.temb_pitch).max(1)),
-                random(5, 4 * (pixels * p.residual_pitch).max(1)),
-                zeros(4 * pixels * p.out_pitch),
-            ];
-            Case::new(label, &KERNEL, &p, buffers, grid(&p))
-        })
-        .into()
+    // Even sizes and more channels: what a fast form may do in another way.
+    let wide = Params { in_channels: 8, in_pitch: 8, out_channels: 5, out_pitch: 5, height: 6, ..plain };
+    let wide_slices = Params {
+        in_pitch: 11,
+        in_offset: 2,
+        out_pitch: 9,
+        out_offset: 1,
+        width: 10,
+        temb_pitch: 9,
+        temb_offset: 1,
+        residual_pitch: 8,
+        residual_offset: 1,
+        scale: 0.5,
+        ..wide
+    };
+    [
+        ("plain", plain),
+        ("slices, odd width", slices),
+        ("one pixel, epilogue", epilogue),
+        ("narrow", narrow),
+        ("wide", wide),
+        ("wide, slices, epilogue", wide_slices),
+    ]
+    .map(|(label, p)| {
+        let pixels = p.batch * p.height * p.width;
+        let buffers = vec![
+            random(1, 4 * pixels * p.in_pitch),
+            random(2, 9 * 16 * p.in_channels * p.out_channels),
+            random(3, 4 * p.out_channels),
+            random(4, 4 * (p.batch * p.temb_pitch).max(1)),
+            random(5, 4 * (pixels * p.residual_pitch).max(1)),
+            zeros(4 * pixels * p.out_pitch),
+        ];
+        Case::new(label, &KERNEL, &p, buffers, grid(&p))
+    })
+    .into()
 }

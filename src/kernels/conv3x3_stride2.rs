@@ -1,11 +1,15 @@
 //! 3×3 convolution, stride 2, with symmetric or asymmetric zero padding.
 
 use super::case::{random, zeros};
+use super::fast::Scratch;
+use super::fast::epilogue::{Addend, Epilogue};
+use super::fast::image::Images;
+use super::fast::product::{Product, pack};
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::conv3x3_stride2::Params;
 use crate::kernels::shaders::conv3x3_stride2::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// Buffers: x, weight, bias, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 4]) -> Dispatch {
@@ -44,6 +48,30 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
         let at = 4 * (pixel * p.out_pitch as usize + p.out_offset as usize);
         y[at..at + c_out].copy_from_slice(&sum);
     }
+}
+
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut Scratch) {
+    let p: Params = params(bytes);
+    let [x, weight, bias] = floats(reads);
+    let (batch, height, width) = (p.batch as usize, p.in_height as usize, p.in_width as usize);
+    let (channels, columns) = (4 * p.in_channels as usize, 4 * p.out_channels as usize);
+    let images = Images { batch, height, width, channels, pitch: 4 * p.in_pitch as usize };
+    images.pad(&x[4 * p.in_offset as usize..], scratch);
+    // Without padding at the left and at the top, that of the images is passed over.
+    let first = 1 - p.pad as usize;
+    images.neighbourhoods((p.out_height as usize, p.out_width as usize), 2, first, scratch);
+    pack(weight, columns, 9 * channels, columns, &mut scratch.panels);
+    let product = Product {
+        x: &scratch.image,
+        starts: &scratch.starts,
+        runs: Images::RUNS,
+        run_length: images.run_length(),
+        run_pitch: images.line(),
+        panels: &scratch.panels,
+        columns,
+        epilogue: Epilogue { addends: [Addend::bias(bias), Addend::NONE, Addend::NONE], scale: 1.0 },
+    };
+    product.write(output(writes), 4 * p.out_pitch as usize, 4 * p.out_offset as usize);
 }
 
 fn cases() -> Vec<Case> {

@@ -1,11 +1,15 @@
 //! Group normalisation's statistics, as one multiply-add a channel.
 
+use std::ops::Range;
+
 use super::case::random;
+use super::fast::Scratch;
+use super::fast::split::each_chunk;
 use super::{BufferId, Case, Dispatch, Kernel, floats, output, params};
 pub use crate::kernels::shaders::group_norm::Params;
 use crate::kernels::shaders::group_norm::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// Buffers: x, gamma, beta, temb, affine.
 pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {
@@ -16,40 +20,115 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [x, gamma, beta, temb] = floats(reads);
     let affine = output(writes);
-    let width = (p.channels / p.groups) as usize;
     let (pixels, pitch, all) = (p.pixels as usize, p.pitch as usize, p.physical as usize);
-    let physical = |c: usize| if c < p.split as usize { c } else { c + p.gap as usize };
     for n in 0..p.batch as usize {
-        affine[n * 2 * all..][..2 * all].fill(0.0);
+        let affine = &mut affine[n * 2 * all..][..2 * all];
+        affine.fill(0.0);
         for group in 0..p.groups as usize {
-            let channels = group * width..(group + 1) * width;
+            let channels = p.group(group);
             let values = || {
                 let channels = channels.clone();
                 (0..pixels).flat_map(move |i| {
                     let base = (n * pixels + i) * pitch + p.offset as usize;
-                    channels.clone().map(move |c| f64::from(x[base + physical(c)]))
+                    channels.clone().map(move |c| f64::from(x[base + p.physical(c)]))
                 })
             };
-            let count = (pixels * width) as f64;
+            let count = (pixels * channels.len()) as f64;
             let mean = values().sum::<f64>() / count;
             let variance = values().map(|v| (v - mean) * (v - mean)).sum::<f64>() / count;
-            let inverse = 1.0 / (variance + f64::from(p.eps)).sqrt();
-            for c in channels {
-                let mut factor = f64::from(gamma[c]) * inverse;
-                let mut term = f64::from(beta[c]) - mean * factor;
-                if p.temb_pitch != 0 {
-                    let at = n * p.temb_pitch as usize + c;
-                    let scale = 1.0 + f64::from(temb[at + p.scale_offset as usize]);
-                    factor *= scale;
-                    term = term * scale + f64::from(temb[at + p.shift_offset as usize]);
-                }
-                let place = physical(c);
-                let at = n * all * 2 + place / 4 * 8 + place % 4;
-                affine[at] = factor as f32;
-                affine[at + 4] = term as f32;
-            }
+            p.normalize(group, [mean, variance], [gamma, beta, &temb[n * p.temb_pitch as usize..]], affine);
         }
     }
+}
+
+impl Params {
+    /// The channels of a group.
+    fn group(&self, group: usize) -> Range<usize> {
+        let width = (self.channels / self.groups) as usize;
+        group * width..(group + 1) * width
+    }
+
+    /// Where a channel lies in its pixel, past the padding of what comes before it.
+    fn physical(&self, channel: usize) -> usize {
+        if channel < self.split as usize { channel } else { channel + self.gap as usize }
+    }
+
+    /// Writes a sample's multiply-adds of a group from its mean and variance.
+    fn normalize(
+        &self,
+        group: usize,
+        [mean, variance]: [f64; 2],
+        [gamma, beta, temb]: [&[f32]; 3],
+        affine: &mut [f32],
+    ) {
+        let inverse = 1.0 / (variance + f64::from(self.eps)).sqrt();
+        for c in self.group(group) {
+            let mut factor = f64::from(gamma[c]) * inverse;
+            let mut term = f64::from(beta[c]) - mean * factor;
+            if self.temb_pitch != 0 {
+                let scale = 1.0 + f64::from(temb[self.scale_offset as usize + c]);
+                factor *= scale;
+                term = term * scale + f64::from(temb[self.shift_offset as usize + c]);
+            }
+            let place = self.physical(c);
+            let at = place / 4 * 8 + place % 4;
+            affine[at] = factor as f32;
+            affine[at + 4] = term as f32;
+        }
+    }
+}
+
+/// All channels of a pixel at once: which of them make a group counts only for their sums.
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], _: &mut Scratch) {
+    let p: Params = params(bytes);
+    let [x, gamma, beta, temb] = floats(reads);
+    let (pixels, pitch, physical) = (p.pixels as usize, p.pitch as usize, p.physical as usize);
+    let affine = &mut output(writes)[..2 * physical * p.batch as usize];
+    each_chunk(affine, 2 * physical, pixels, |n, affine| {
+        affine.fill(0.0);
+        let x = &x[n * pixels * pitch + p.offset as usize..];
+        let groups = 0..p.groups as usize;
+        let mean = |sums: &[f64], group: usize| {
+            let channels = p.group(group);
+            let count = (pixels * channels.len()) as f64;
+            channels.map(|c| sums[p.physical(c)]).sum::<f64>() / count
+        };
+        let mut centres = vec![0.0; physical];
+        let sums = deviations(x, pitch, pixels, &centres, |d| d);
+        let means: Vec<f64> = groups.clone().map(|group| mean(&sums, group)).collect();
+        for group in groups.clone() {
+            p.group(group).for_each(|c| centres[p.physical(c)] = means[group] as f32);
+        }
+        let squares = deviations(x, pitch, pixels, &centres, |d| d * d);
+        for group in groups {
+            let statistics = [means[group], mean(&squares, group)];
+            p.normalize(group, statistics, [gamma, beta, &temb[n * p.temb_pitch as usize..]], affine);
+        }
+    });
+}
+
+/// Σ f(x − centre) of every channel: of a few pixels in f32, of all in f64.
+fn deviations(
+    x: &[f32],
+    pitch: usize,
+    pixels: usize,
+    centres: &[f32],
+    f: impl Fn(f32) -> f32 + Copy,
+) -> Vec<f64> {
+    const FEW: usize = 16;
+    let mut all = vec![0f64; centres.len()];
+    let mut few = vec![0f32; centres.len()];
+    for first in (0..pixels).step_by(FEW) {
+        few.fill(0.0);
+        for pixel in first..pixels.min(first + FEW) {
+            let x = &x[pixel * pitch..][..centres.len()];
+            for ((sum, x), centre) in few.iter_mut().zip(x).zip(centres) {
+                *sum += f(x - centre);
+            }
+        }
+        all.iter_mut().zip(&few).for_each(|(all, few)| *all += f64::from(*few));
+    }
+    all
 }
 
 fn cases() -> Vec<Case> {

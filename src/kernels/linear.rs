@@ -1,11 +1,17 @@
 //! A linear layer, or a 1×1 convolution.
 
 use super::case::{random, zeros};
+use super::fast::Scratch;
+use super::fast::epilogue::{Addend, Epilogue};
+use super::fast::product::{Product, pack};
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::linear::Params;
 use crate::kernels::shaders::linear::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
+
+/// Fewer rows than that are not worth the packing of the weights.
+const FEW_ROWS: u32 = 4;
 
 /// Buffers: x, weight, bias, residual, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {
@@ -38,6 +44,37 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
             *s *= p.scale;
         }
     }
+}
+
+fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut Scratch) {
+    let p: Params = params(bytes);
+    if p.rows < FEW_ROWS {
+        return twin(bytes, reads, writes);
+    }
+    let [x, weight, bias, residual] = floats(reads);
+    let (depth, columns) = (4 * p.in_channels as usize, 4 * p.out_channels as usize);
+    let start = |row: u32| 4 * (row * p.in_pitch + p.in_offset) as usize;
+    scratch.starts.clear();
+    scratch.starts.extend((0..p.rows).map(start));
+    pack(weight, columns, depth, columns, &mut scratch.panels);
+    let product = Product {
+        x,
+        starts: &scratch.starts,
+        runs: 1,
+        run_length: depth,
+        run_pitch: 0,
+        panels: &scratch.panels,
+        columns,
+        epilogue: Epilogue {
+            addends: [
+                Addend::bias(bias),
+                Addend::slice(residual, p.residual_pitch, p.residual_offset, 1),
+                Addend::NONE,
+            ],
+            scale: p.scale,
+        },
+    };
+    product.write(output(writes), 4 * p.out_pitch as usize, 4 * p.out_offset as usize);
 }
 
 fn cases() -> Vec<Case> {

@@ -14,6 +14,7 @@ pub mod conv3x3;
 pub mod conv3x3_stride2;
 pub mod dynamic_threshold;
 pub mod error_norm;
+pub mod fast;
 pub mod forward_noise;
 pub mod group_norm;
 pub mod guidance;
@@ -55,28 +56,52 @@ pub static ALL: &[&Kernel] = &[
 #[derive(Debug)]
 pub struct Kernel {
     pub shader: &'static Shader,
-    pub twin: Twin,
     #[cfg(not(feature = "engine"))]
+    pub twin: Twin,
+    /// What the CPU machine runs instead of the twin, where there is such a thing.
+    #[cfg(not(any(feature = "engine", feature = "twins")))]
+    pub fast: Option<Fast>,
+    #[cfg(not(any(feature = "engine", feature = "cpu")))]
     pub cases: fn() -> Vec<Case>,
 }
 
 impl Kernel {
+    /// A module of the page leaves out what is in another one.
     pub const fn new(shader: &'static Shader, twin: Twin, cases: fn() -> Vec<Case>) -> Self {
-        // The page's engine leaves them to the module of the twins.
         #[cfg(feature = "engine")]
+        let _ = twin;
+        #[cfg(any(feature = "engine", feature = "cpu"))]
         let _ = cases;
         Self {
             shader,
-            twin,
             #[cfg(not(feature = "engine"))]
+            twin,
+            #[cfg(not(any(feature = "engine", feature = "twins")))]
+            fast: None,
+            #[cfg(not(any(feature = "engine", feature = "cpu")))]
             cases,
         }
+    }
+
+    /// With a fast form.
+    #[cfg(not(any(feature = "engine", feature = "twins")))]
+    pub const fn with_fast(self, fast: Fast) -> Self {
+        Self { fast: Some(fast), ..self }
+    }
+
+    /// Without it: the CPU machine is in another module.
+    #[cfg(any(feature = "engine", feature = "twins"))]
+    pub const fn with_fast(self, _: Fast) -> Self {
+        self
     }
 }
 
 /// The plain Rust version of a kernel: the uniform's bytes, then the read-only
 /// and the written buffers, each in the order of their bindings, as 32-bit words.
 pub type Twin = fn(&[u8], &[&[u32]], &mut [&mut [u32]]);
+
+/// The fast version of a twin, with memory to work in.
+pub type Fast = fn(&[u8], &[&[u32]], &mut [&mut [u32]], &mut fast::Scratch);
 
 /// A buffer of a plan, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,11 +1,14 @@
 //! Softmax of each row, in place.
 
 use super::case::random;
+use super::fast::Scratch;
+use super::fast::lanes::{self, Job, Lanes};
+use super::fast::split::{EXP, PIECE, each_chunk};
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, output, params};
 pub use crate::kernels::shaders::softmax::Params;
 use crate::kernels::shaders::softmax::SHADER;
 
-pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
+pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
 /// Buffers: x.
 pub fn dispatch(p: &Params, buffers: [BufferId; 1]) -> Dispatch {
@@ -19,6 +22,41 @@ fn twin(bytes: &[u8], _: &[&[u32]], writes: &mut [&mut [u32]]) {
         row.iter_mut().for_each(|v| *v = (*v - highest).exp());
         let inverse = 1.0 / row.iter().sum::<f32>();
         row.iter_mut().for_each(|v| *v *= inverse);
+    }
+}
+
+fn fast(bytes: &[u8], _: &[&[u32]], writes: &mut [&mut [u32]], _: &mut Scratch) {
+    let p: Params = params(bytes);
+    let columns = p.columns as usize;
+    let x = &mut output(writes)[..p.rows as usize * columns];
+    each_chunk(x, PIECE.div_ceil(columns) * columns, EXP, |_, x| lanes::run(Rows { x, columns }));
+}
+
+/// Some rows.
+struct Rows<'a> {
+    x: &'a mut [f32],
+    columns: usize,
+}
+
+impl Job for Rows<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        for row in self.x.chunks_exact_mut(self.columns) {
+            let mut most = Lanes::splat(f32::NEG_INFINITY);
+            lanes::each(row, f32::NEG_INFINITY, |v| {
+                most = most.max(v);
+                v
+            });
+            let highest = Lanes::splat(most.to_array().into_iter().fold(f32::NEG_INFINITY, f32::max));
+            let mut sums = Lanes::ZERO;
+            lanes::each(row, f32::NEG_INFINITY, |v| {
+                let e = (v - highest).exp();
+                sums = sums + e;
+                e
+            });
+            let inverse = Lanes::splat(1.0 / sums.to_array().iter().sum::<f32>());
+            lanes::each(row, 0.0, |v| v * inverse);
+        }
     }
 }
 
