@@ -6,6 +6,7 @@
 //
 // Groups are counted over logical channels and may straddle the vec4s, and the
 // padding between the two halves of a concatenation.
+#import affine
 
 struct Params {
     batch: u32,
@@ -54,16 +55,6 @@ fn sum_of_lanes(lane: u32, value: f32) -> f32 {
     return sum;
 }
 
-fn physical(channel: u32) -> u32 {
-    return channel + select(0u, p.gap, channel >= p.split);
-}
-
-fn write_affine(n: u32, channel: u32, factor: f32, term: f32) {
-    let at = n * p.physical * 2u + (channel / 4u) * 8u + channel % 4u;
-    affine[at] = factor;
-    affine[at + 4u] = term;
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = workgroup.x;
@@ -93,23 +84,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let inverse = inverseSqrt(sum_of_lanes(lane, square) / f32(count) + p.eps);
 
     for (var i = lane; i < width; i += LANES) {
-        let channel = first + i;
-        var factor = gamma[channel] * inverse;
-        var term = beta[channel] - mean * factor;
-        if p.temb_pitch != 0u {
-            let at = n * p.temb_pitch + channel;
-            let scale = 1.0 + temb[at + p.scale_offset];
-            factor *= scale;
-            term = term * scale + temb[at + p.shift_offset];
-        }
-        let place = physical(channel);
-        write_affine(n, place, factor, term);
-        // A padding channel stays zero whatever the activation before it was.
-        let end = select(p.physical, p.split + p.gap, channel + 1u == p.split);
-        if channel + 1u == p.split || channel + 1u == p.channels {
-            for (var pad = place + 1u; pad < end; pad++) {
-                write_affine(n, pad, 0.0, 0.0);
-            }
-        }
+        write_channel(n, first + i, mean, inverse);
     }
 }

@@ -3,7 +3,7 @@
 use crate::kernels::case::run;
 use crate::kernels::fast::Scratch;
 use crate::kernels::{BufferId, Dispatch};
-use crate::machine::{Machine, MachineError, ProgramId, Table};
+use crate::machine::{Class, Machine, MachineError, ProgramId, Table};
 
 /// Buffers and programs in plain memory.
 #[derive(Debug, Default)]
@@ -18,6 +18,10 @@ impl Machine for CpuMachine {
     fn max_words(&self) -> u64 {
         // Indices of kernels are u32.
         1 << 30
+    }
+
+    fn class(&self) -> Class {
+        Class::Cpu
     }
 
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError> {

@@ -9,6 +9,17 @@ use crate::kernels::{BufferId, Case, Dispatch};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramId(pub usize);
 
+/// What a machine does its work with: which variants of the kernels suit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The kernels' fast forms, without shaders.
+    Cpu,
+    /// Shaders on a processor, by way of a driver such as SwiftShader or lavapipe.
+    SoftwareAdapter,
+    /// Shaders on a graphics card.
+    Gpu,
+}
+
 /// What can go wrong on a machine.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum MachineError {
@@ -33,6 +44,8 @@ pub enum MachineError {
 pub trait Machine {
     /// Words that one buffer may hold.
     fn max_words(&self) -> u64;
+
+    fn class(&self) -> Class;
 
     /// A zeroed buffer.
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError>;

@@ -1,9 +1,6 @@
 //! Runs in a real browser: `wasm-pack test --headless --chrome` (or `--firefox`).
 #![cfg(target_arch = "wasm32")]
 
-#[path = "common/random_model.rs"]
-mod random_model;
-
 use std::collections::BTreeMap;
 
 use reverie::cpu::CpuMachine;
@@ -12,10 +9,12 @@ use reverie::gpu::GpuMachine;
 use reverie::kernels::ALL;
 use reverie::kernels::case::relative_error;
 use reverie::kernels::fast::lanes::LANES;
-use reverie::machine::{Machine, run_case};
+use reverie::machine::{Class, Machine, run_case};
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
+use reverie::unet::config::UNetConfig;
 use reverie::unet::folder::ModelFolder;
 use reverie::unet::network::{ClassLabels, UNet};
+use reverie::unet::random::random_weights;
 use safetensors::SafeTensors;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -61,7 +60,12 @@ fn integers(file: &SafeTensors, name: &str) -> Option<Vec<i64>> {
 }
 
 async fn check_network(name: &str, files: Folder) {
-    check_network_on(&mut GpuMachine::new().await.unwrap(), "GPU", name, &files).await;
+    // With the variants for every class of adapter, not only for the one that is here.
+    for class in [Class::SoftwareAdapter, Class::Gpu] {
+        let mut machine = GpuMachine::new().await.unwrap();
+        machine.class = class;
+        check_network_on(&mut machine, &format!("{class:?}"), name, &files).await;
+    }
     check_network_on(&mut CpuMachine::default(), "CPU", name, &files).await;
 }
 
@@ -160,8 +164,10 @@ async fn a_run_repeats_bit_for_bit_and_agrees_with_the_cpu() {
 #[wasm_bindgen_test]
 async fn a_pass_of_net_a_takes_at_most_250_ms() {
     let mut machine = GpuMachine::new().await.unwrap();
-    let (config, weights) = random_model::random_model(random_model::NET_A);
+    let config = UNetConfig::parse(include_str!("../bench/nets/a.json")).unwrap();
+    let weights = random_weights(&config).unwrap();
     let unet = UNet::load(&mut machine, config, weights).unwrap();
+    console_log!("{:?}: {:?}", machine.class, machine.gpu.adapter.get_info().name);
     let instance = unet.instance(&mut machine, 1, 32, 32).unwrap();
     let sample = vec![0.5; 32 * 32];
     let mut best = f64::INFINITY;

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use reverie::kernels::shaders::Access;
+use reverie::machine::Class;
 use reverie::unet::build::build;
 use reverie::unet::config::UNetConfig;
 use reverie::unet::graph::{Graph, Op};
@@ -25,11 +26,19 @@ fn graphs() -> Vec<(String, Graph)> {
     graphs
 }
 
+/// The same for every class of machine, which choose other kernels.
+fn every_class() -> impl Iterator<Item = (String, Graph, Class)> {
+    let classes = [Class::Cpu, Class::SoftwareAdapter, Class::Gpu];
+    graphs()
+        .into_iter()
+        .flat_map(move |(name, graph)| classes.map(|class| (name.clone(), graph.clone(), class)))
+}
+
 /// WebGPU forbids it, and judges by whole buffers.
 #[test]
 fn no_dispatch_binds_a_buffer_for_reading_and_for_writing() {
-    for (name, graph) in graphs() {
-        let plan = Plan::new(&graph, 2, 1 << 28).unwrap();
+    for (name, graph, class) in every_class() {
+        let plan = Plan::new(&graph, 2, class, 1 << 28).unwrap();
         for dispatch in &plan.dispatches {
             let of =
                 |wanted| dispatch.accesses().filter(move |(_, access)| *access == wanted).map(|(id, _)| id);
@@ -48,7 +57,7 @@ fn no_dispatch_binds_a_buffer_for_reading_and_for_writing() {
 #[test]
 fn tensors_that_are_alive_share_no_buffer() {
     for (name, graph) in graphs() {
-        let plan = Plan::new(&graph, 1, 1 << 28).unwrap();
+        let plan = Plan::new(&graph, 1, Class::Gpu, 1 << 28).unwrap();
         for (at, op) in graph.ops.iter().enumerate() {
             for read in op.reads() {
                 let home = root(&graph, read);
@@ -83,7 +92,7 @@ fn concatenations_cost_nothing() {
 #[test]
 fn buffers_are_shared() {
     for (name, graph) in graphs() {
-        let plan = Plan::new(&graph, 1, 1 << 28).unwrap();
+        let plan = Plan::new(&graph, 1, Class::Gpu, 1 << 28).unwrap();
         let scratch = plan.buffers.iter().filter(|buffer| matches!(buffer, Buffer::Scratch(_))).count();
         assert!(
             2 * scratch < graph.tensors.len(),

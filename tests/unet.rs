@@ -9,7 +9,7 @@ use common::{fixture, tensor};
 use reverie::cpu::CpuMachine;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
-use reverie::machine::Machine;
+use reverie::machine::{Class, Machine};
 use reverie::unet::config::ClassEmbedding;
 use reverie::unet::folder::ModelFolder;
 use reverie::unet::network::{ClassLabels, UNet};
@@ -60,7 +60,12 @@ fn the_cpu_machine_equals_diffusers() {
     check(&mut CpuMachine::default(), 2e-5);
 }
 
+/// With the variants for every class of adapter, not only for the one that is here.
 #[test]
 fn the_shaders_equal_diffusers() {
-    check(&mut pollster::block_on(GpuMachine::new()).unwrap(), 1e-4);
+    for class in [Class::SoftwareAdapter, Class::Gpu] {
+        let mut machine = pollster::block_on(GpuMachine::new()).unwrap();
+        machine.class = class;
+        check(&mut machine, 1e-4);
+    }
 }

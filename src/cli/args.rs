@@ -34,6 +34,8 @@ pub enum Command {
     Schedule(ScheduleArgs),
     /// Measure how fast each sampler nears the answer, against its network calls
     Converge(ConvergeArgs),
+    /// Time the network: whole passes, and each kernel against what this device could do
+    Bench(BenchArgs),
     /// Describe a model: size, cost, memory, schedule
     Info(InfoArgs),
 }
@@ -172,6 +174,32 @@ pub struct ScheduleArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// A model folder as diffusers writes it, the name of a shipped model, or a network's
+    /// config.json, which gets random weights; again for others
+    #[arg(long = "model", value_name = "MODEL", value_parser = place::folder, default_value = "digits")]
+    pub models: Vec<PathBuf>,
+    /// How many samples at once; several, as 1,16, for one after the other
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    pub batch: Vec<usize>,
+    /// Height and width, as 32x32; the model's own where left out
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    pub size: Option<(usize, usize)>,
+    /// How long each thing is timed
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    pub seconds: f64,
+    /// Only whole passes, not each kernel
+    #[arg(long)]
+    pub whole: bool,
+    /// Write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
+    #[arg(long, value_enum, default_value = "gpu")]
+    pub backend: Backend,
 }
 
 #[derive(Debug, clap::Args)]

@@ -80,7 +80,7 @@ pub fn run(args: &InfoArgs) -> Result<(), CliError> {
     let (height, width) = args.size.or(config.sample_size).unwrap_or([config.stride().max(32); 2].into());
     let graph = network.unet.graph(height, width)?;
     let batch = args.batch as usize;
-    let plan = Plan::new(&graph, batch, machine.max_words()).map_err(|e| {
+    let plan = Plan::new(&graph, batch, machine.class(), machine.max_words()).map_err(|e| {
         CliError::Usage(format!("a batch of {batch} at {height}x{width} is not possible: {e}"))
     })?;
     let schedule = network.scheduler.as_ref().map(schedule_facts).transpose();

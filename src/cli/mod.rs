@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod bench;
 mod converge;
 mod error;
 mod info;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), CliError> {
     match command {
+        Command::Bench(args) => pollster::block_on(backend::run(args.backend, bench::Bench(&args))),
         Command::Info(args) => info::run(&args),
         Command::Converge(args) => pollster::block_on(backend::run(args.backend, converge::Converge(&args))),
         Command::Schedule(args) => schedule::run(&args),

@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::pipeline::Pipelines;
 use crate::kernels::{BufferId, Dispatch};
-use crate::machine::{Machine, MachineError, ProgramId, Table};
+use crate::machine::{Class, Machine, MachineError, ProgramId, Table};
 
 /// Uniforms lie at multiples of this (the default dynamic-offset alignment).
 const UNIFORM_ALIGNMENT: usize = 256;
@@ -41,6 +41,8 @@ struct Step {
 pub struct GpuMachine {
     pub gpu: Gpu,
     pub counters: Counters,
+    /// As the adapter says; plans that are made after a change are of the other class.
+    pub class: Class,
     buffers: Table<wgpu::Buffer>,
     programs: Table<Program>,
     pipelines: Pipelines,
@@ -53,8 +55,13 @@ impl GpuMachine {
     }
 
     pub fn on(gpu: Gpu) -> Self {
+        let class = match gpu.adapter.get_info().device_type {
+            wgpu::DeviceType::Cpu => Class::SoftwareAdapter,
+            _ => Class::Gpu,
+        };
         Self {
             gpu,
+            class,
             counters: Counters::default(),
             buffers: Table::default(),
             programs: Table::default(),
@@ -185,6 +192,10 @@ impl Machine for GpuMachine {
     fn max_words(&self) -> u64 {
         let limits = self.gpu.device.limits();
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4
+    }
+
+    fn class(&self) -> Class {
+        self.class
     }
 
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError> {

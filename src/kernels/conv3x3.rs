@@ -21,7 +21,7 @@ fn grid(p: &Params) -> [u32; 3] {
     flat_grid(p.batch * p.height.div_ceil(4) * p.width.div_ceil(4) * p.out_channels)
 }
 
-fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+pub(super) fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [x, weight, bias, temb, residual] = floats(reads);
     let y = output(writes);
@@ -91,6 +91,11 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
 }
 
 fn cases() -> Vec<Case> {
+    cases_of(&KERNEL, grid)
+}
+
+/// The same for every variant of the kernel.
+pub(super) fn cases_of(kernel: &'static Kernel, grid: fn(&Params) -> [u32; 3]) -> Vec<Case> {
     let plain = Params {
         batch: 2,
         height: 5,
@@ -136,6 +141,7 @@ fn cases() -> Vec<Case> {
         ("narrow", narrow),
         ("wide", wide),
         ("wide, slices, epilogue", wide_slices),
+        ("many outputs", Params { out_channels: 11, out_pitch: 11, width: 9, ..plain }),
     ]
     .map(|(label, p)| {
         let pixels = p.batch * p.height * p.width;
@@ -147,7 +153,7 @@ fn cases() -> Vec<Case> {
             random(5, 4 * (pixels * p.residual_pitch).max(1)),
             zeros(4 * pixels * p.out_pitch),
         ];
-        Case::new(label, &KERNEL, &p, buffers, grid(&p))
+        Case::new(label, kernel, &p, buffers, grid(&p))
     })
     .into()
 }

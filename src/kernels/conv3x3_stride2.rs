@@ -17,7 +17,7 @@ pub fn dispatch(p: &Params, buffers: [BufferId; 4]) -> Dispatch {
 }
 
 fn grid(p: &Params) -> [u32; 3] {
-    flat_grid(p.batch * p.out_height * p.out_width * p.out_channels)
+    flat_grid(p.batch * p.out_height.div_ceil(2) * p.out_width.div_ceil(4) * p.out_channels)
 }
 
 fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {

@@ -43,18 +43,18 @@ fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
 
 impl Params {
     /// The channels of a group.
-    fn group(&self, group: usize) -> Range<usize> {
+    pub(super) fn group(&self, group: usize) -> Range<usize> {
         let width = (self.channels / self.groups) as usize;
         group * width..(group + 1) * width
     }
 
     /// Where a channel lies in its pixel, past the padding of what comes before it.
-    fn physical(&self, channel: usize) -> usize {
+    pub(super) fn physical(&self, channel: usize) -> usize {
         if channel < self.split as usize { channel } else { channel + self.gap as usize }
     }
 
     /// Writes a sample's multiply-adds of a group from its mean and variance.
-    fn normalize(
+    pub(super) fn normalize(
         &self,
         group: usize,
         [mean, variance]: [f64; 2],

@@ -9,20 +9,24 @@ pub mod attention_scores;
 pub mod attention_values;
 pub mod avg_pool;
 pub mod case;
+pub mod channel_moments;
 pub mod class_embedding;
 pub mod conv3x3;
 pub mod conv3x3_stride2;
+pub mod conv3x3_wide;
 pub mod dynamic_threshold;
 pub mod error_norm;
 pub mod fast;
 pub mod forward_noise;
 pub mod group_norm;
+pub mod group_norm_merge;
 pub mod guidance;
 pub mod langevin_ratio;
 pub mod linear;
 pub mod network_input;
 pub mod present;
 pub mod reverse_step;
+pub mod roof_fma;
 pub mod shaders;
 pub mod softmax;
 pub mod upsample;
@@ -36,18 +40,22 @@ pub static ALL: &[&Kernel] = &[
     &attention_scores::KERNEL,
     &attention_values::KERNEL,
     &avg_pool::KERNEL,
+    &channel_moments::KERNEL,
     &class_embedding::KERNEL,
     &conv3x3::KERNEL,
     &conv3x3_stride2::KERNEL,
+    &conv3x3_wide::KERNEL,
     &dynamic_threshold::KERNEL,
     &error_norm::KERNEL,
     &forward_noise::KERNEL,
     &group_norm::KERNEL,
+    &group_norm_merge::KERNEL,
     &guidance::KERNEL,
     &langevin_ratio::KERNEL,
     &linear::KERNEL,
     &network_input::KERNEL,
     &reverse_step::KERNEL,
+    &roof_fma::KERNEL,
     &softmax::KERNEL,
     &upsample::KERNEL,
 ];
@@ -155,7 +163,11 @@ impl Dispatch {
 
 /// Workgroups of 64 for `threads` invocations, as `flat_index` of `grid.wgsl` counts them.
 pub fn flat_grid(threads: u32) -> [u32; 3] {
-    let groups = threads.div_ceil(64);
+    folded(threads.div_ceil(64))
+}
+
+/// So many workgroups: one grid dimension holds only 65,535, so larger numbers fold into a second.
+pub fn folded(groups: u32) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
     [groups.div_ceil(y), y, 1]
 }

@@ -3,6 +3,7 @@
 //! The graph of one image size; batch sizes come in when it is planned.
 
 use super::layout::Layout;
+use super::pack;
 use crate::kernels::activation::Activation;
 
 /// A tensor of the graph, by number.
@@ -158,6 +159,19 @@ impl Op {
         }
     }
 
+    /// The packed weights read.
+    pub fn weights(&self) -> Vec<WeightId> {
+        match *self {
+            Op::Conv { weight, bias, .. }
+            | Op::Downsample { weight, bias, .. }
+            | Op::Linear { weight, bias, .. } => vec![weight, bias],
+            Op::GroupNorm { gamma, beta, .. } => vec![gamma, beta],
+            Op::Activation { affine: Affine::Constant(weight), .. } => vec![weight],
+            Op::ClassEmbedding { table, .. } => vec![table],
+            _ => vec![],
+        }
+    }
+
     /// The tensor written.
     pub fn writes(&self) -> TensorId {
         match *self {
@@ -232,6 +246,21 @@ impl Graph {
     /// Floating-point operations of one sample, a multiply-add counted as two.
     pub fn flops(&self) -> u64 {
         self.ops.iter().map(|op| self.op_flops(op)).sum()
+    }
+
+    /// Words that an operation reads and writes for `batch` samples, each counted once.
+    pub fn op_words(&self, op: &Op, batch: u64) -> u64 {
+        let read: u64 = op.reads().into_iter().map(|id| self.tensor(id).words()).sum();
+        let weights: u64 = op.weights().into_iter().map(|id| pack::words(&self.weights[id.0])).sum();
+        batch * (read + self.tensor(op.writes()).words()) + weights
+    }
+
+    /// What an operation works on, for people: image size and channels.
+    pub fn op_shape(&self, op: &Op) -> String {
+        let [from, to] = [op.reads().first().copied().unwrap_or(op.writes()), op.writes()]
+            .map(|id| (self.tensor(id), self.tensor(id).layout.channels()));
+        let Tensor { height, width, .. } = to.0;
+        format!("{height}x{width} {} to {}", from.1, to.1)
     }
 
     /// Those of one operation.

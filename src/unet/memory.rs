@@ -54,6 +54,18 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// The most words, of one sample, that are alive at one time.
+    pub fn most_alive(&self, graph: &Graph) -> u64 {
+        let lives = lives(graph);
+        let alive_at = |at: usize| {
+            let alive = |life: &Option<Life>| life.is_some_and(|life| life.first <= at && at <= life.last);
+            (0..lives.len()).filter(|i| alive(&lives[*i])).map(|i| graph.tensors[i].words()).sum()
+        };
+        (0..graph.ops.len() + 2).map(alive_at).max().unwrap_or(0)
+    }
+}
+
 /// The tensor whose buffer this one lies in, followed through concatenations.
 pub fn root(graph: &Graph, tensor: TensorId) -> TensorId {
     graph.tensor(tensor).home.map_or(tensor, |(home, _)| root(graph, home))

@@ -2,15 +2,18 @@
 
 pub mod attributes;
 pub mod build;
+pub mod choose;
 pub mod config;
 pub mod facts;
 pub mod folder;
 pub mod graph;
 pub mod layout;
+mod lower;
 pub mod memory;
 pub mod network;
 pub mod pack;
 pub mod pixels;
 pub mod plan;
+pub mod random;
 pub mod time;
 pub mod weights;

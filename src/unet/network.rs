@@ -109,20 +109,21 @@ impl UNet {
         height: usize,
         width: usize,
     ) -> Result<Instance, UNetError> {
-        self.partial_instance(machine, batch, height, width, &|_| true)
+        self.partial_instance(machine, batch, height, width, &|_, _| true)
     }
 
-    /// An instance whose program is only a part of the pass: the dispatches to `keep`.
+    /// An instance whose program is only a part of the pass: the dispatches to `keep`, by their
+    /// place in the plan.
     pub fn partial_instance<M: Machine>(
         &self,
         machine: &mut M,
         batch: usize,
         height: usize,
         width: usize,
-        keep: &dyn Fn(&Dispatch) -> bool,
+        keep: &dyn Fn(usize, &Dispatch) -> bool,
     ) -> Result<Instance, UNetError> {
         let graph = self.graph(height, width)?;
-        let plan = Plan::new(&graph, batch, machine.max_words())?;
+        let plan = Plan::new(&graph, batch, machine.class(), machine.max_words())?;
         let mut scratch = Vec::new();
         let made = self.bind(machine, &plan, keep, &mut scratch);
         if made.is_err() {
@@ -153,7 +154,7 @@ impl UNet {
         &self,
         machine: &mut M,
         plan: &Plan,
-        keep: &dyn Fn(&Dispatch) -> bool,
+        keep: &dyn Fn(usize, &Dispatch) -> bool,
         scratch: &mut Vec<BufferId>,
     ) -> Result<(Vec<BufferId>, ProgramId), MachineError> {
         let mut ids = Vec::with_capacity(plan.buffers.len());
@@ -166,8 +167,8 @@ impl UNet {
                 }
             });
         }
-        let kept = plan.dispatches.iter().filter(|dispatch| keep(dispatch));
-        let mut dispatches: Vec<Dispatch> = kept.cloned().collect();
+        let kept = plan.dispatches.iter().enumerate().filter(|(at, dispatch)| keep(*at, dispatch));
+        let mut dispatches: Vec<Dispatch> = kept.map(|(_, dispatch)| dispatch.clone()).collect();
         for dispatch in &mut dispatches {
             dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
         }

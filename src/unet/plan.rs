@@ -1,13 +1,12 @@
 //! A graph at one batch size: buffers and an immutable list of dispatches.
 
-use super::graph::{Affine, Graph, Op, TensorId, WeightId};
-use super::memory::{Memory, root};
+use super::choose::{self, Norm};
+use super::graph::{Graph, Op, TensorId, WeightId};
+use super::lower::{View, moments_of};
+use super::memory::Memory;
 use super::pack;
-use crate::kernels::{
-    ALL, BufferId, Dispatch, Kernel, activation, attention_scores, attention_values, avg_pool,
-    class_embedding, conv3x3, conv3x3_stride2, group_norm, linear, softmax, upsample,
-};
-use crate::machine::MachineError;
+use crate::kernels::{ALL, BufferId, Dispatch, Kernel};
+use crate::machine::{Class, MachineError};
 
 /// What a numbered buffer of a plan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +28,24 @@ pub struct Work {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub batch: usize,
+    pub(super) class: Class,
     pub buffers: Vec<Buffer>,
     pub dispatches: Vec<Dispatch>,
+    /// The operation of the graph that each dispatch is a part of.
+    pub ops: Vec<usize>,
     memory: Memory,
 }
 
 impl Plan {
-    /// Plans `batch` samples; no buffer may exceed `max_words`.
-    pub fn new(graph: &Graph, batch: usize, max_words: u64) -> Result<Self, MachineError> {
+    /// Plans `batch` samples for a class of machine; no buffer may exceed `max_words`.
+    pub fn new(graph: &Graph, batch: usize, class: Class, max_words: u64) -> Result<Self, MachineError> {
         let memory = Memory::of(graph);
         let scratch = memory.buffers.iter().map(|words| Buffer::Scratch(words.saturating_mul(batch as u64)));
-        // One more stands in for the inputs that an operation does without.
-        let mut buffers: Vec<Buffer> = scratch.chain([Buffer::Scratch(4)]).collect();
+        // Two more: what stands in for the inputs that an operation does without, and what is
+        // between two dispatches of the same operation.
+        let between = most_between(graph, batch as u64, class);
+        let mut buffers: Vec<Buffer> =
+            scratch.chain([Buffer::Scratch(4), Buffer::Scratch(between.max(4))]).collect();
         buffers.extend((0..graph.weights.len()).map(|i| Buffer::Weight(WeightId(i))));
         for buffer in &buffers {
             let words = match *buffer {
@@ -53,8 +58,12 @@ impl Plan {
                 return Err(MachineError::TooLarge { what, bytes, limit });
             }
         }
-        let mut plan = Self { batch, buffers, dispatches: Vec::new(), memory };
-        plan.dispatches = graph.ops.iter().map(|op| plan.lower(graph, op)).collect();
+        let mut plan = Self { batch, class, buffers, dispatches: Vec::new(), ops: Vec::new(), memory };
+        for (at, op) in graph.ops.iter().enumerate() {
+            let made = plan.lower(graph, op);
+            plan.ops.resize(plan.ops.len() + made.len(), at);
+            plan.dispatches.extend(made);
+        }
         Ok(plan)
     }
 
@@ -69,213 +78,50 @@ impl Plan {
         4 * self.buffers.iter().map(words).sum::<u64>()
     }
 
+    /// Bytes of the weights.
+    pub fn weight_bytes(&self, graph: &Graph) -> u64 {
+        4 * graph.weights.iter().map(pack::words).sum::<u64>()
+    }
+
+    /// Bytes of the tensors that are alive at one time, where those are most: no plan could do
+    /// with less working memory.
+    pub fn live_bytes(&self, graph: &Graph) -> u64 {
+        4 * self.batch as u64 * self.memory.most_alive(graph)
+    }
+
     /// What each kernel does in one pass: how often it runs, and its floating-point operations.
     pub fn work(&self, graph: &Graph) -> Vec<Work> {
         let of = |kernel: &&'static Kernel| {
-            let ops = self.dispatches.iter().zip(&graph.ops);
+            let ops = self.dispatches.iter().zip(&self.ops);
             let its = ops.filter(|(dispatch, _)| std::ptr::eq(dispatch.kernel, *kernel));
-            let flops = its.clone().map(|(_, op)| graph.op_flops(op)).sum::<u64>();
+            let flops = its.clone().map(|(_, op)| graph.op_flops(&graph.ops[*op])).sum::<u64>();
             let name = kernel.shader.name;
             Work { kernel: name, dispatches: its.count(), flops: flops * self.batch as u64 }
         };
         ALL.iter().map(of).filter(|work| work.dispatches > 0).collect()
     }
 
-    fn absent(&self) -> BufferId {
+    pub(super) fn absent(&self) -> BufferId {
         BufferId(self.memory.buffers.len())
     }
 
-    fn weight(&self, id: WeightId) -> BufferId {
-        BufferId(self.memory.buffers.len() + 1 + id.0)
+    pub(super) fn between(&self) -> BufferId {
+        BufferId(self.memory.buffers.len() + 1)
     }
 
-    fn lower(&self, graph: &Graph, op: &Op) -> Dispatch {
-        let batch = self.batch as u32;
-        let view = |id: TensorId| View::of(graph, self.buffer(id), id);
-        let maybe = |id: Option<TensorId>| id.map_or(View { buffer: self.absent(), ..View::default() }, view);
-        match *op {
-            Op::Conv { x, weight, bias, temb, residual, scale, y } => {
-                let (x, y, r, t) = (view(x), view(y), maybe(residual), maybe(temb.map(|s| s.tensor)));
-                let p = conv3x3::Params {
-                    batch,
-                    height: y.height,
-                    width: y.width,
-                    in_channels: x.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                    out_channels: y.channels,
-                    out_pitch: y.pitch,
-                    out_offset: y.offset,
-                    temb_pitch: t.pitch,
-                    temb_offset: temb.map_or(0, |s| s.offset as u32 / 4),
-                    residual_pitch: r.pitch,
-                    residual_offset: r.offset,
-                    scale,
-                };
-                let (weight, bias) = (self.weight(weight), self.weight(bias));
-                conv3x3::dispatch(&p, [x.buffer, weight, bias, t.buffer, r.buffer, y.buffer])
-            }
-            Op::Downsample { x, weight, bias, pad, y } => {
-                let (x, y) = (view(x), view(y));
-                let p = conv3x3_stride2::Params {
-                    batch,
-                    in_height: x.height,
-                    in_width: x.width,
-                    out_height: y.height,
-                    out_width: y.width,
-                    pad: pad as u32,
-                    in_channels: x.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                    out_channels: y.channels,
-                    out_pitch: y.pitch,
-                    out_offset: y.offset,
-                };
-                conv3x3_stride2::dispatch(&p, [x.buffer, self.weight(weight), self.weight(bias), y.buffer])
-            }
-            Op::Linear { x, weight, bias, residual, scale, y } => {
-                let (x, y, r) = (view(x), view(y), maybe(residual));
-                let p = linear::Params {
-                    rows: batch * y.height * y.width,
-                    in_channels: x.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                    out_channels: y.channels,
-                    out_pitch: y.pitch,
-                    out_offset: y.offset,
-                    residual_pitch: r.pitch,
-                    residual_offset: r.offset,
-                    scale,
-                };
-                let (weight, bias) = (self.weight(weight), self.weight(bias));
-                linear::dispatch(&p, [x.buffer, weight, bias, r.buffer, y.buffer])
-            }
-            Op::GroupNorm { x, gamma, beta, groups, eps, scale_shift, affine } => {
-                let layout = &graph.tensor(x).layout;
-                let (split, gap) = layout.seam();
-                let (x, t) = (view(x), maybe(scale_shift.map(|s| s.tensor)));
-                let p = group_norm::Params {
-                    batch,
-                    pixels: x.height * x.width,
-                    channels: layout.channels() as u32,
-                    groups: groups as u32,
-                    pitch: 4 * x.pitch,
-                    offset: 4 * x.offset,
-                    split: split as u32,
-                    gap: gap as u32,
-                    physical: layout.physical() as u32,
-                    temb_pitch: 4 * t.pitch,
-                    scale_offset: scale_shift.map_or(0, |s| s.scale as u32),
-                    shift_offset: scale_shift.map_or(0, |s| s.shift as u32),
-                    eps,
-                };
-                let (gamma, beta, affine) = (self.weight(gamma), self.weight(beta), self.buffer(affine));
-                group_norm::dispatch(&p, [x.buffer, gamma, beta, t.buffer, affine])
-            }
-            Op::Activation { x, affine, kind, y } => {
-                let (x, y) = (view(x), view(y));
-                let (from, pitch) = match affine {
-                    Affine::None => (self.absent(), 0),
-                    Affine::Sample(id) => (self.buffer(id), view(id).pitch),
-                    Affine::Constant(id) => (self.weight(id), 0),
-                };
-                let p = activation::Params {
-                    batch,
-                    pixels: y.height * y.width,
-                    channels: y.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                    out_pitch: y.pitch,
-                    out_offset: y.offset,
-                    kind: kind as u32,
-                    has_affine: u32::from(!matches!(affine, Affine::None)),
-                    affine_pitch: pitch,
-                };
-                activation::dispatch(&p, [x.buffer, from, y.buffer])
-            }
-            Op::AttentionScores { qkv, heads, dim, scores } => {
-                let x = view(qkv);
-                let p = attention_scores::Params {
-                    batch,
-                    tokens: x.height * x.width,
-                    heads: heads as u32,
-                    head_dim: dim.div_ceil(4) as u32,
-                    scale: 1.0 / (dim as f32).sqrt(),
-                };
-                attention_scores::dispatch(&p, [x.buffer, self.buffer(scores)])
-            }
-            Op::Softmax { scores } => {
-                let t = graph.tensor(scores);
-                let columns = t.layout.channels() as u32;
-                let p = softmax::Params { rows: batch * t.height as u32, columns };
-                softmax::dispatch(&p, [self.buffer(scores)])
-            }
-            Op::AttentionValues { qkv, scores, heads, dim, y } => {
-                let x = view(qkv);
-                let p = attention_values::Params {
-                    batch,
-                    tokens: x.height * x.width,
-                    heads: heads as u32,
-                    head_dim: dim.div_ceil(4) as u32,
-                };
-                attention_values::dispatch(&p, [x.buffer, self.buffer(scores), self.buffer(y)])
-            }
-            Op::Upsample { x, y } => {
-                let (x, y) = (view(x), view(y));
-                let (in_pitch, in_offset) = (x.pitch, x.offset);
-                let (height, width, channels) = (y.height, y.width, y.channels);
-                let p = upsample::Params { batch, height, width, channels, in_pitch, in_offset };
-                upsample::dispatch(&p, [x.buffer, y.buffer])
-            }
-            Op::AvgPool { x, y } => {
-                let (x, y) = (view(x), view(y));
-                let p = avg_pool::Params {
-                    batch,
-                    height: y.height,
-                    width: y.width,
-                    in_height: x.height,
-                    in_width: x.width,
-                    channels: y.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                };
-                avg_pool::dispatch(&p, [x.buffer, y.buffer])
-            }
-            Op::ClassEmbedding { labels, table, y } => {
-                let p = class_embedding::Params { rows: batch, channels: view(y).channels };
-                class_embedding::dispatch(&p, [self.buffer(labels), self.weight(table), self.buffer(y)])
-            }
+    pub(super) fn weight(&self, id: WeightId) -> BufferId {
+        BufferId(self.memory.buffers.len() + 2 + id.0)
+    }
+}
+
+/// Words of what is between two dispatches of one operation, where that is most.
+fn most_between(graph: &Graph, batch: u64, class: Class) -> u64 {
+    let words = |op: &Op| match (op, choose::norm(class)) {
+        (Op::GroupNorm { x, .. }, Norm::Moments { stretch }) => {
+            let x = View::of(graph, BufferId(0), *x);
+            batch.saturating_mul(moments_of(1, x, stretch).words())
         }
-    }
-}
-
-/// A tensor in a buffer; channels, pitch and offset in vec4s.
-#[derive(Clone, Copy)]
-struct View {
-    buffer: BufferId,
-    height: u32,
-    width: u32,
-    channels: u32,
-    pitch: u32,
-    offset: u32,
-}
-
-impl Default for View {
-    fn default() -> Self {
-        Self { buffer: BufferId(0), height: 0, width: 0, channels: 0, pitch: 0, offset: 0 }
-    }
-}
-
-impl View {
-    fn of(graph: &Graph, buffer: BufferId, id: TensorId) -> Self {
-        let tensor = graph.tensor(id);
-        Self {
-            buffer,
-            height: tensor.height as u32,
-            width: tensor.width as u32,
-            channels: tensor.layout.vec4s() as u32,
-            pitch: graph.tensor(root(graph, id)).layout.vec4s() as u32,
-            offset: tensor.home.map_or(0, |(_, offset)| offset as u32),
-        }
-    }
+        _ => 0,
+    };
+    graph.ops.iter().map(words).max().unwrap_or(0)
 }

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::engine::object;
 use super::self_test::kernels;
 use super::{Engine, error};
+use crate::machine::Machine;
 use crate::unet::network::UNetError;
 use crate::unet::plan::Plan;
 
@@ -19,7 +20,7 @@ impl Engine {
         let (height, width) = model.size();
         let graph = model.unet.graph(height, width);
         let graph = graph.map_err(|e: UNetError| error::of_session(&e.into()))?;
-        let plan = Plan::new(&graph, 1, u64::MAX).map_err(|e| error::of_machine(&e))?;
+        let plan = Plan::new(&graph, 1, machine.class(), u64::MAX).map_err(|e| error::of_machine(&e))?;
         let work = Array::new();
         for part in plan.work(&graph) {
             work.push(&object(&[

@@ -32,7 +32,7 @@ impl Engine {
             let (model, machine) = state.model_mut()?;
             machine.health().map_err(|e| error::of_machine(&e))?;
             let (height, width) = model.size();
-            let keep = |d: &Dispatch| kernel.as_ref().is_none_or(|name| d.kernel.shader.name == name);
+            let keep = |_, d: &Dispatch| kernel.as_ref().is_none_or(|name| d.kernel.shader.name == name);
             let instance = model.unet.partial_instance(machine, batch, height, width, &keep);
             let instance = instance.map_err(|e: UNetError| error::of_session(&e.into()))?;
             // All is encoded before the clock starts.

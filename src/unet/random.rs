@@ -1,24 +1,17 @@
-//! A network of any config with reproducible random weights.
+//! Reproducible random weights for a network of any config: what it does with them says nothing,
+//! but how long it takes.
 
-use reverie::kernels::case::random;
-use reverie::unet::build::build;
-use reverie::unet::config::UNetConfig;
-use reverie::unet::graph::WeightSpec;
-use reverie::unet::weights::Weights;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
-/// Net A of the measurements in the README: 1.11 M parameters, 0.49 GFLOP a pass.
-pub const NET_A: &str = r#"{
-    "_class_name": "UNet2DModel", "sample_size": 32, "in_channels": 1, "out_channels": 1,
-    "block_out_channels": [32, 64, 64], "layers_per_block": 1, "norm_num_groups": 32,
-    "down_block_types": ["DownBlock2D", "DownBlock2D", "AttnDownBlock2D"],
-    "up_block_types": ["AttnUpBlock2D", "UpBlock2D", "UpBlock2D"]
-}"#;
+use super::build::build;
+use super::config::UNetConfig;
+use super::graph::WeightSpec;
+use super::weights::{Weights, WeightsError};
+use crate::kernels::case::random;
 
-/// The config, and weights of ±0.1.
-pub fn random_model(config: &str) -> (UNetConfig, Weights) {
-    let config = UNetConfig::parse(config).unwrap();
-    let specs = build(&config, config.stride(), config.stride()).weights;
+/// Weights of ±0.1.
+pub fn random_weights(config: &UNetConfig) -> Result<Weights, WeightsError> {
+    let specs = build(config, config.stride(), config.stride()).weights;
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = specs
         .iter()
         .flat_map(shapes)
@@ -29,11 +22,12 @@ pub fn random_model(config: &str) -> (UNetConfig, Weights) {
             (name, shape, values.flat_map(f32::to_le_bytes).collect())
         })
         .collect();
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-    });
-    let file = serialize(views, None).unwrap();
-    (config, Weights::parse(file, "random.safetensors").unwrap())
+    let view = |shape: &Vec<usize>, bytes| TensorView::new(Dtype::F32, shape.clone(), bytes);
+    let views: Result<Vec<_>, _> =
+        tensors.iter().map(|(name, shape, bytes)| Ok((name.as_str(), view(shape, bytes)?))).collect();
+    let file = views.and_then(|views| serialize(views, None));
+    let file = file.expect("tensors have as many bytes as their shapes say");
+    Weights::parse(file, "random.safetensors")
 }
 
 /// The tensors of the file that a packed weight is made of.

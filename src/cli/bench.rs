@@ -1,0 +1,205 @@
+//! `reverie bench`: how long the network takes, and what each kernel's share of this device's
+//! roof is.
+//!
+//! The roof is measured in the same run on the same device: multiply-adds in registers, and a
+//! copy. A kernel could not be faster than the larger of its arithmetic over the one and its
+//! bytes, each counted once, over the other; that, over what it takes, is its share.
+
+mod clock;
+mod roof;
+mod table;
+
+use std::path::Path;
+
+use reverie::machine::Machine;
+use reverie::unet::config::UNetConfig;
+use reverie::unet::graph::Graph;
+use reverie::unet::network::{UNet, UNetError};
+use reverie::unet::plan::Plan;
+use reverie::unet::random::random_weights;
+use serde::Serialize;
+
+use self::clock::Clock;
+use self::roof::Roof;
+use super::args::BenchArgs;
+use super::backend::Task;
+use super::error::CliError;
+use super::output;
+use super::unet::Network;
+
+/// All that was measured.
+#[derive(Serialize)]
+struct Report {
+    device: String,
+    roof: Roof,
+    passes: Vec<Pass>,
+}
+
+/// Passes of one network at one batch.
+#[derive(Serialize)]
+struct Pass {
+    model: String,
+    batch: usize,
+    height: usize,
+    width: usize,
+    /// The first one, with all that is made for it.
+    first_ms: f64,
+    /// The median of the others.
+    ms: f64,
+    gflop: f64,
+    gflop_per_second: f64,
+    /// Of the roof of arithmetic, in nominal operations.
+    share: f64,
+    dispatches: usize,
+    weight_bytes: u64,
+    scratch_bytes: u64,
+    /// The least that any plan could do with: the largest sum of what is alive at one time.
+    live_bytes: u64,
+    parts: Vec<Part>,
+}
+
+/// The dispatches of one kernel on one shape.
+#[derive(Serialize)]
+struct Part {
+    kernel: &'static str,
+    shape: String,
+    dispatches: usize,
+    ms: f64,
+    gflop_per_second: f64,
+    gigabytes_per_second: f64,
+    share: f64,
+}
+
+/// The command.
+pub struct Bench<'a>(pub &'a BenchArgs);
+
+impl Task for Bench<'_> {
+    async fn run<M: Machine>(self, machine: &mut M, device: &str) -> Result<(), CliError> {
+        let args = self.0;
+        if let Some(file) = &args.output {
+            output::check_folder(file)?;
+        }
+        if !(args.seconds > 0.0 && args.seconds <= 60.0) || args.batch.contains(&0) {
+            return Err(CliError::Usage("--seconds is above 0 and at most 60, --batch 1 or more".into()));
+        }
+        let clock = Clock { seconds: args.seconds };
+        let roof = Roof::measure(machine, clock).await?;
+        let mut report = Report { device: device.into(), roof, passes: Vec::new() };
+        for model in &args.models {
+            let unet = load(machine, model)?;
+            for &batch in &args.batch {
+                report.passes.push(pass(machine, &unet, (model, batch), args, &report.roof).await?);
+            }
+            unet.free(machine);
+        }
+        if let Some(file) = &args.output {
+            let unwritable = |e: serde_json::Error| CliError::Write {
+                file: file.display().to_string(),
+                reason: e.to_string(),
+            };
+            let json = serde_json::to_string_pretty(&report).map_err(unwritable)?;
+            output::write(file, (json + "\n").as_bytes())?;
+        }
+        super::say(&table::of(&report))
+    }
+}
+
+/// A model's network; one of which there is but a config gets random weights.
+fn load<M: Machine>(machine: &mut M, path: &std::path::PathBuf) -> Result<UNet, CliError> {
+    if path.extension().is_none_or(|extension| extension != "json") {
+        return Ok(Network::load(machine, path)?.unet);
+    }
+    let unreadable =
+        |e: std::io::Error| CliError::Read { file: path.display().to_string(), reason: e.to_string() };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let config = UNetConfig::parse(&text).map_err(|e| CliError::model(path, UNetError::from(e)))?;
+    let weights = random_weights(&config).map_err(UNetError::from)?;
+    Ok(UNet::load(machine, config, weights)?)
+}
+
+async fn pass<M: Machine>(
+    machine: &mut M,
+    unet: &UNet,
+    (model, batch): (&Path, usize),
+    args: &BenchArgs,
+    roof: &Roof,
+) -> Result<Pass, CliError> {
+    let clock = Clock { seconds: args.seconds };
+    let (height, width) = args.size.or(unet.config.sample_size).unwrap_or((32, 32));
+    let graph = unet.graph(height, width)?;
+    let plan = Plan::new(&graph, batch, machine.class(), machine.max_words())?;
+    let start = std::time::Instant::now();
+    let whole = unet.instance(machine, batch, height, width)?;
+    machine.run(whole.program, 0);
+    machine.read(whole.output, 0, 4).await?;
+    let first_ms = 1000.0 * start.elapsed().as_secs_f64();
+    let ms = 1000.0 * clock.median(machine, whole.program, whole.output).await?;
+    unet.release(machine, whole);
+
+    let parts = match args.whole {
+        true => Vec::new(),
+        false => parts(machine, unet, (&graph, &plan), clock, roof).await?,
+    };
+    let gflop = batch as f64 * graph.flops() as f64 / 1e9;
+    let name = model.file_stem().map_or(model.display().to_string(), |n| n.to_string_lossy().into_owned());
+    Ok(Pass {
+        model: name,
+        batch,
+        height,
+        width,
+        first_ms,
+        ms,
+        gflop,
+        gflop_per_second: gflop / ms * 1e3,
+        share: gflop / ms * 1e3 / roof.gflop_per_second,
+        dispatches: plan.dispatches.len(),
+        weight_bytes: plan.weight_bytes(&graph),
+        scratch_bytes: plan.scratch_bytes(),
+        live_bytes: plan.live_bytes(&graph),
+        parts,
+    })
+}
+
+/// Each kernel on each shape, the slowest first.
+async fn parts<M: Machine>(
+    machine: &mut M,
+    unet: &UNet,
+    (graph, plan): (&Graph, &Plan),
+    clock: Clock,
+    roof: &Roof,
+) -> Result<Vec<Part>, CliError> {
+    let kind = |at: usize| {
+        let dispatch = &plan.dispatches[at];
+        (dispatch.kernel.shader.name, graph.op_shape(&graph.ops[plan.ops[at]]))
+    };
+    let mut kinds: Vec<(&'static str, String)> = (0..plan.dispatches.len()).map(kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    let size = graph.tensor(graph.sample);
+    let mut parts = Vec::new();
+    for (kernel, shape) in kinds {
+        let is_one = |at: usize| kind(at) == (kernel, shape.clone());
+        let keep = |at: usize, _: &_| is_one(at);
+        let part = unet.partial_instance(machine, plan.batch, size.height, size.width, &keep)?;
+        let seconds = clock.median(machine, part.program, part.output).await?;
+        unet.release(machine, part);
+        let (mut flops, mut bytes, mut dispatches) = (0, 0, 0);
+        for at in (0..plan.dispatches.len()).filter(|at| is_one(*at)) {
+            let op = &graph.ops[plan.ops[at]];
+            flops += plan.batch as u64 * graph.op_flops(op);
+            bytes += 4 * graph.op_words(op, plan.batch as u64);
+            dispatches += 1;
+        }
+        parts.push(Part {
+            kernel,
+            shape,
+            dispatches,
+            ms: 1000.0 * seconds,
+            gflop_per_second: flops as f64 / seconds / 1e9,
+            gigabytes_per_second: bytes as f64 / seconds / 1e9,
+            share: roof.seconds(flops, bytes) / seconds,
+        });
+    }
+    parts.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+    Ok(parts)
+}
