@@ -101,3 +101,23 @@ fn buffers_are_shared() {
         );
     }
 }
+
+/// Of the models that are shipped and the networks that are measured.
+#[test]
+fn working_memory_is_at_most_1_3_times_what_is_alive() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let nets = ["a", "c", "ddpm-cifar10"].map(|net| root.join(format!("bench/nets/{net}.json")));
+    let models = ["digits", "fashion", "portraits"];
+    let models = models.map(|model| root.join(format!("www/models/{model}/unet/config.json")));
+    for path in nets.into_iter().chain(models) {
+        let config = UNetConfig::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let graph = build(&config, 32, 32);
+        for (batch, class) in [(1, Class::SoftwareAdapter), (16, Class::Gpu)] {
+            let plan = Plan::new(&graph, batch, class, 1 << 28).unwrap();
+            let (scratch, live) = (plan.scratch_bytes(), plan.live_bytes(&graph));
+            let ratio = scratch as f64 / live as f64;
+            println!("{}, {batch} at once: {scratch} bytes for {live} alive: {ratio:.2}", path.display());
+            assert!((1.0..=1.3).contains(&ratio), "{}: {ratio}", path.display());
+        }
+    }
+}

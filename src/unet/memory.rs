@@ -4,6 +4,8 @@
 //! it; tensors whose lives do not overlap share a buffer. A concatenation lives
 //! from its first half to its last reader.
 
+use std::cmp::Reverse;
+
 use super::graph::{Graph, TensorId};
 
 /// Buffers of a graph for one sample, and where every tensor lies.
@@ -22,29 +24,32 @@ struct Life {
     last: usize,
 }
 
+impl Life {
+    fn meets(self, other: Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
 impl Memory {
     pub fn of(graph: &Graph) -> Self {
         let lives = lives(graph);
         let mut of: Vec<usize> = vec![usize::MAX; graph.tensors.len()];
         let mut buffers: Vec<u64> = Vec::new();
-        // Since when each buffer is taken: the last operation of its tenant.
-        let mut until: Vec<usize> = Vec::new();
-        let mut order: Vec<usize> = (0..lives.len()).filter(|i| lives[*i].is_some()).collect();
-        order.sort_unstable_by_key(|i| (lives[*i].map(|life| life.first), *i));
-        for tensor in order {
-            let Some(life) = lives[tensor] else { continue };
-            let words = graph.tensors[tensor].words();
-            let free = |buffer: &usize| until[*buffer] < life.first;
-            let fits =
-                (0..buffers.len()).filter(free).filter(|b| buffers[*b] >= words).min_by_key(|b| buffers[*b]);
-            let place = fits.or_else(|| (0..buffers.len()).filter(free).max_by_key(|b| buffers[*b]));
+        let mut tenants: Vec<Vec<Life>> = Vec::new();
+        // The largest first, so that a buffer never grows: each takes the smallest that is free for
+        // all its life.
+        let mut order: Vec<(usize, Life)> =
+            lives.iter().enumerate().filter_map(|(tensor, life)| Some((tensor, (*life)?))).collect();
+        order.sort_by_key(|(tensor, life)| (Reverse(graph.tensors[*tensor].words()), life.first));
+        for (tensor, life) in order {
+            let free = |buffer: &usize| tenants[*buffer].iter().all(|tenant| !tenant.meets(life));
+            let place = (0..buffers.len()).filter(free).min_by_key(|buffer| buffers[*buffer]);
             let place = place.unwrap_or_else(|| {
-                buffers.push(0);
-                until.push(0);
+                buffers.push(graph.tensors[tensor].words());
+                tenants.push(Vec::new());
                 buffers.len() - 1
             });
-            buffers[place] = buffers[place].max(words);
-            until[place] = life.last;
+            tenants[place].push(life);
             of[tensor] = place;
         }
         for tensor in 0..of.len() {
