@@ -75,6 +75,11 @@ def main() -> None:
     command.add_argument("--seed", type=int, default=0, help="of the random configurations")
     command.set_defaults(run_command=run_fixtures)
 
+    command = commands.add_parser("contenders", help="write the networks of the benchmarks")
+    command.add_argument("source", type=Path, nargs="+", help="a config.json, or a model's folder")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.set_defaults(run_command=run_contenders)
+
     arguments = parser.parse_args()
     try:
         arguments.run_command(arguments)
@@ -166,6 +171,13 @@ def run_fixtures(arguments: argparse.Namespace) -> None:
         fixtures.write_unets(cases, arguments.out)
     else:
         fixtures.write_all(arguments.out)
+
+
+def run_contenders(arguments: argparse.Namespace) -> None:
+    from .contenders import write_contenders
+
+    for source in arguments.source:
+        print(write_contenders(source, arguments.out))
 
 
 if __name__ == "__main__":
