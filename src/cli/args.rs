@@ -197,6 +197,10 @@ pub struct BenchArgs {
     /// Write the figures as JSON
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Instead, time the first model at more and more samples, pixels and steps: the figures as
+    /// JSON, and a plot beside it, as .svg
+    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    pub curves: Option<PathBuf>,
     /// The shaders (Vulkan, Metal or DirectX), or their CPU twins, which need no driver
     #[arg(long, value_enum, default_value = "gpu")]
     pub backend: Backend,

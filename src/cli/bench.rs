@@ -6,6 +6,7 @@
 //! bytes, each counted once, over the other; that, over what it takes, is its share.
 
 mod clock;
+mod curves;
 mod roof;
 mod table;
 
@@ -20,6 +21,7 @@ use reverie::unet::random::random_weights;
 use serde::Serialize;
 
 use self::clock::Clock;
+use self::curves::Curves;
 use self::roof::Roof;
 use super::args::BenchArgs;
 use super::backend::Task;
@@ -76,13 +78,19 @@ pub struct Bench<'a>(pub &'a BenchArgs);
 impl Task for Bench<'_> {
     async fn run<M: Machine>(self, machine: &mut M, device: &str) -> Result<(), CliError> {
         let args = self.0;
-        if let Some(file) = &args.output {
+        for file in args.output.iter().chain(&args.curves) {
             output::check_folder(file)?;
         }
         if !(args.seconds > 0.0 && args.seconds <= 60.0) || args.batch.contains(&0) {
             return Err(CliError::Usage("--seconds is above 0 and at most 60, --batch 1 or more".into()));
         }
         let clock = Clock { seconds: args.seconds };
+        if let Some(file) = &args.curves {
+            let curves = Curves::measure(machine, &args.models[0], device, clock).await?;
+            write_json(file, &curves)?;
+            let svg = curves.svg().map_err(|reason| unwritable(file, reason))?;
+            return output::write(&file.with_extension("svg"), svg.as_bytes());
+        }
         let roof = Roof::measure(machine, clock).await?;
         let mut report = Report { device: device.into(), roof, passes: Vec::new() };
         for model in &args.models {
@@ -93,15 +101,19 @@ impl Task for Bench<'_> {
             unet.free(machine);
         }
         if let Some(file) = &args.output {
-            let unwritable = |e: serde_json::Error| CliError::Write {
-                file: file.display().to_string(),
-                reason: e.to_string(),
-            };
-            let json = serde_json::to_string_pretty(&report).map_err(unwritable)?;
-            output::write(file, (json + "\n").as_bytes())?;
+            write_json(file, &report)?;
         }
         super::say(&table::of(&report))
     }
+}
+
+fn write_json(file: &Path, figures: &impl Serialize) -> Result<(), CliError> {
+    let json = serde_json::to_string_pretty(figures).map_err(|e| unwritable(file, e.to_string()))?;
+    output::write(file, (json + "\n").as_bytes())
+}
+
+fn unwritable(file: &Path, reason: String) -> CliError {
+    CliError::Write { file: file.display().to_string(), reason }
 }
 
 /// A model's network; one of which there is but a config gets random weights.

@@ -15,6 +15,11 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// Seconds of one timing.
+    pub fn window(self) -> f64 {
+        self.seconds / WINDOWS as f64
+    }
+
     /// The median seconds of one run of a program. Each timing is of as many runs as fill its
     /// share of the clock's seconds, in one submission, up to a word of `result` read back.
     pub async fn median<M: Machine>(
@@ -25,7 +30,7 @@ impl Clock {
     ) -> Result<f64, MachineError> {
         time(machine, program, result, 1).await?;
         let once = time(machine, program, result, 1).await?;
-        let runs = (self.seconds / WINDOWS as f64 / once.max(1e-6)).clamp(1.0, 1000.0) as usize;
+        let runs = (self.window() / once.max(1e-6)).clamp(1.0, 1000.0) as usize;
         let mut times = Vec::new();
         for _ in 0..WINDOWS {
             times.push(time(machine, program, result, runs).await? / runs as f64);

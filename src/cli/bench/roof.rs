@@ -1,15 +1,15 @@
 //! What this device can do at the most.
 
-use reverie::kernels::{activation, roof_fma};
+use reverie::kernels::{BufferId, activation, roof_fma};
 use reverie::machine::{Machine, MachineError};
 use serde::Serialize;
 
 use super::clock::Clock;
 
-/// Enough threads for any device, and rounds for about 3 GFLOP.
+/// Enough threads for any device.
 const THREADS: u32 = 1 << 16;
-const ROUNDS: u32 = 96;
-/// vec4s that are copied: 32 MiB, more than caches hold.
+const MOST_ROUNDS: f64 = 4096.0;
+/// vec4s that are copied: 32 MiB, more than most caches hold.
 const COPIED: u32 = 1 << 21;
 
 /// Measured by kernels that do nothing else.
@@ -37,12 +37,25 @@ impl Roof {
 
 async fn arithmetic<M: Machine>(machine: &mut M, clock: Clock) -> Result<f64, MachineError> {
     let y = machine.allocate(4 * THREADS as usize)?;
-    let p = roof_fma::roof_params(THREADS, ROUNDS);
+    // As many rounds as fill a timing, or the start of the threads would count.
+    let one = of_rounds(machine, clock, y, 1).await?;
+    let rounds = (clock.window() / one).clamp(1.0, MOST_ROUNDS) as u32;
+    let seconds = of_rounds(machine, clock, y, rounds).await?;
+    machine.free(y);
+    Ok(roof_fma::flops(&roof_fma::roof_params(THREADS, rounds)) as f64 / seconds)
+}
+
+async fn of_rounds<M: Machine>(
+    machine: &mut M,
+    clock: Clock,
+    y: BufferId,
+    rounds: u32,
+) -> Result<f64, MachineError> {
+    let p = roof_fma::roof_params(THREADS, rounds);
     let program = machine.compile(vec![roof_fma::dispatch(&p, y)])?;
     let seconds = clock.median(machine, program, y).await?;
     machine.discard(program);
-    machine.free(y);
-    Ok(roof_fma::flops(&p) as f64 / seconds)
+    Ok(seconds)
 }
 
 /// By the activation that changes nothing.

@@ -1,0 +1,59 @@
+//! `reverie bench`.
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "common/command.rs"]
+mod command;
+
+use std::fs;
+
+use command::{copy, done, refused};
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn passes_are_timed_whole_and_by_kernel_on_every_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(format!("{ROOT}/tests/fixtures/unet/classes").as_ref(), &folder.path().join("model"));
+    fs::copy(format!("{ROOT}/bench/nets/a.json"), folder.path().join("net.json")).unwrap();
+    for backend in ["gpu", "cpu"] {
+        let args = format!("--model model --model ./net.json --batch 1,2 --seconds 0.01 --backend {backend}");
+        let printed = done(folder.path(), &format!("bench {args} --output figures.json"));
+        assert!(printed.contains("of the roof") && printed.contains("net, batch 2"), "{printed}");
+        let figures = fs::read(folder.path().join("figures.json")).unwrap();
+        let figures: Value = serde_json::from_slice(&figures).unwrap();
+        assert!(figures["roof"]["gflop_per_second"].as_f64().unwrap() > 0.1);
+        let passes = figures["passes"].as_array().unwrap();
+        assert_eq!(passes.len(), 4);
+        for pass in passes {
+            let number = |key: &str| pass[key].as_f64().unwrap();
+            assert!(number("ms") > 0.0 && number("share") > 0.0 && number("share") < 1.5, "{pass}");
+            let parts = pass["parts"].as_array().unwrap();
+            let dispatches: f64 = parts.iter().map(|part| part["dispatches"].as_f64().unwrap()).sum();
+            assert_eq!(dispatches, number("dispatches"), "every dispatch is in one part");
+            assert!(number("scratch_bytes") >= number("live_bytes"));
+        }
+        let gflop = |at: usize| passes[at]["gflop"].as_f64().unwrap();
+        assert!((gflop(2) - 0.49).abs() < 0.02, "net A is 0.49 GFLOP: {}", gflop(2));
+        assert!((gflop(3) / gflop(2) - 2.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn what_cannot_be_timed_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    refused(folder.path(), "bench --model ./nothing.json", &["nothing.json", "cannot be read"]);
+    fs::write(folder.path().join("net.json"), "{").unwrap();
+    refused(folder.path(), "bench --model ./net.json --backend cpu", &["net.json"]);
+    fs::copy(format!("{ROOT}/bench/nets/a.json"), folder.path().join("a.json")).unwrap();
+    for wrong in ["--seconds 0", "--batch 0", "--seconds nan"] {
+        refused(
+            folder.path(),
+            &format!("bench --model ./a.json --backend cpu {wrong}"),
+            &["--seconds", "--batch"],
+        );
+    }
+    let huge = "bench --model ./a.json --backend gpu --batch 100000 --seconds 0.01";
+    refused(folder.path(), huge, &["needs", "limit", "smaller batch"]);
+    refused(folder.path(), "bench --model ./a.json --size 31x31 --backend cpu --seconds 0.01", &["31"]);
+}
