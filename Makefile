@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both first install what this machine lacks.
 .NOTPARALLEL:
-.PHONY: help setup demo build test lint test-native test-chrome test-firefox test-page train-test setup-build free-port fresh-log convergence clean
+.PHONY: help setup demo build test lint test-native test-chrome test-firefox test-page train-test bench setup-build free-port fresh-log convergence clean
 
 STEP := scripts/step.sh
 
@@ -15,6 +15,7 @@ help:
 	@echo 'make build         the page into www/dist'
 	@echo 'make setup         only install what is missing'
 	@echo 'make train-test    the tests of train/, in the Python that is active'
+	@echo 'make bench         the figures of docs/benchmark.md, beside onnxruntime-web'
 	@echo 'make convergence   the figures and plots of docs/convergence.md, about half an hour on two cores'
 
 demo: free-port build
@@ -55,6 +56,9 @@ test-page: setup
 
 train-test:
 	cd train && python3 -m pytest
+
+bench: setup
+	@scripts/bench.sh
 
 convergence: setup
 	for model in digits portraits; do \

@@ -11,7 +11,7 @@ pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 const IN_A_ROUND: u32 = 8;
 
 /// Numbers that come nearer to 2 and never become subnormal.
-pub fn roof_params(threads: u32, rounds: u32) -> Params {
+pub const fn roof_params(threads: u32, rounds: u32) -> Params {
     Params { threads, rounds, factor: 0.5, term: 1.0 }
 }
 

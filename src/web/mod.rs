@@ -1,6 +1,8 @@
 //! The page's engine: what `www/src/engine/types.ts` describes, for one thread.
 
 mod adapter;
+#[cfg(not(feature = "cpu"))]
+mod bench;
 mod engine;
 mod error;
 mod facts;

@@ -1,0 +1,130 @@
+// `node run.mjs [--firefox] [--nets a,c] [--batch 1,16] [--json FILE]`: every contender on every
+// network, interleaved, in one browser; a table on stdout.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openChromium, openFirefox } from './browsers.mjs';
+import { serve } from './server.mjs';
+import { table } from './table.mjs';
+
+/** What a cell, a contender on a network at a batch, may take at the most. */
+const CELL_MS = 60_000;
+const MOST_ROUNDS = 9;
+const FEWEST_ROUNDS = 3;
+const TOLERANCE = 1e-4;
+
+const { values: options } = parseArgs({
+  options: {
+    browser: { type: 'string', default: '' },
+    firefox: { type: 'boolean', default: false },
+    nets: { type: 'string', default: 'a,c,digits,portraits,ddpm-cifar10' },
+    batch: { type: 'string', default: '1,16' },
+    contenders: {
+      type: 'string',
+      default: 'reverie-webgpu,reverie-cpu,ort-webgpu,ort-wasm-1,ort-wasm-2',
+    },
+    json: { type: 'string' },
+  },
+});
+// Firefox tells of the ends of work ten times a second only.
+const WINDOW_MS = options.firefox ? 2000 : 400;
+const split = (text) => text.split(',').filter(Boolean);
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const say = (text) => process.stderr.write(`${text}\n`);
+
+const gflopOf = (net) => JSON.parse(readFileSync(`../target/bench/${net}/facts.json`)).gflop;
+
+/** The first pass of each, whoever cannot do it is out; then rounds in which each has its turn. */
+async function measure(pages, net, batch) {
+  const cells = [];
+  for (const [contender, page] of pages) {
+    const cell = { contender, net, batch, rounds: [], spent: 0 };
+    cells.push(cell);
+    const before = cells.find((other) => other.contender === contender && other.skipped);
+    if (before) continue;
+    const expected = batch * (page.slowest ?? 0);
+    if (FEWEST_ROUNDS * expected > CELL_MS) {
+      cell.skipped = `three passes would take about ${Math.round((3 * expected) / 1000)} s`;
+      continue;
+    }
+    try {
+      if (page.net !== net) await page.call('load', net);
+      page.net = net;
+      cell.first_ms = await page.call('first', batch);
+      cell.error = await page.call('error', batch);
+      if (!(cell.error <= TOLERANCE)) cell.skipped = `its output is off by ${cell.error}`;
+      const once = await page.call('pass', batch, 1);
+      cell.times = Math.max(1, Math.floor(WINDOW_MS / once));
+      cell.spent = cell.first_ms + once;
+      cell.estimate = once;
+    } catch (error) {
+      cell.skipped = String(error.message ?? error).split('\n')[0];
+    }
+  }
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    for (const cell of cells) {
+      const next = cell.spent + cell.times * cell.estimate;
+      if (cell.skipped || (next > CELL_MS && cell.rounds.length >= 1)) continue;
+      const ms = await pages.get(cell.contender).call('pass', batch, cell.times);
+      cell.rounds.push(ms);
+      cell.spent += cell.times * ms;
+    }
+  }
+  for (const cell of cells) {
+    if (!cell.skipped) {
+      cell.ms = median(cell.rounds);
+      if (batch === 1) pages.get(cell.contender).slowest = cell.ms;
+    }
+    say(`${net}, batch ${batch}, ${cell.contender}: ${cell.skipped ?? `${cell.ms.toFixed(1)} ms`}`);
+  }
+  return cells.map(({ spent, estimate, ...cell }) => cell);
+}
+
+async function main() {
+  const server = await serve();
+  const browser = options.firefox
+    ? await openFirefox(options.browser || 'firefox-esr')
+    : await openChromium(options.browser || process.env.CHROMIUM || 'chromium');
+  const report = {
+    browser: browser.name,
+    machine: `${cpus().length} cores of ${cpus()[0].model}`,
+    date: new Date().toISOString().slice(0, 10),
+    roofs: [],
+    encode_ms: {},
+    cells: [],
+    gflop: {},
+  };
+  try {
+    const pages = new Map();
+    for (const contender of split(options.contenders)) {
+      try {
+        const page = await browser.open(`${server.url}?contender=${contender}`);
+        pages.set(contender, page);
+      } catch (error) {
+        say(`${contender}: ${error.message}`);
+      }
+    }
+    const ours = pages.get('reverie-webgpu');
+    for (const net of split(options.nets)) {
+      report.gflop[net] = gflopOf(net);
+      for (const batch of split(options.batch).map(Number)) {
+        if (ours) report.roofs.push(await ours.call('roof'));
+        report.cells.push(...(await measure(pages, net, batch)));
+      }
+      if (ours?.net === net) report.encode_ms[net] = await ours.call('encode', 1, 10);
+    }
+    if (ours) report.roofs.push(await ours.call('roof'));
+    report.roof_gflop_per_second = median(report.roofs);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+  if (options.json) {
+    mkdirSync(dirname(options.json), { recursive: true });
+    writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  console.log(table(report));
+}
+
+await main();
