@@ -31,8 +31,13 @@ pub enum MachineError {
     NoAdapter { reason: String },
     #[error("the graphics adapter gave no device: {reason}")]
     NoDevice { reason: String },
-    #[error("{what} needs {bytes} bytes, but the limit is {limit}; use a smaller batch or model")]
+    #[error("{what} needs {bytes} bytes, but the limit is {limit}; use a smaller image or model")]
     TooLarge { what: &'static str, bytes: u64, limit: u64 },
+    #[error(
+        "an activation of {batch} samples needs {bytes} bytes, but the limit is {limit}; as many as {fits} \
+         samples fit"
+    )]
+    BatchTooLarge { batch: usize, bytes: u64, limit: u64, fits: u64 },
     #[error("the graphics device was lost: {reason}")]
     Lost { reason: String },
     #[error("the graphics device reported an error: {reason}")]

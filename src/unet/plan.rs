@@ -48,14 +48,20 @@ impl Plan {
             scratch.chain([Buffer::Scratch(4), Buffer::Scratch(between.max(4))]).collect();
         buffers.extend((0..graph.weights.len()).map(|i| Buffer::Weight(WeightId(i))));
         for buffer in &buffers {
-            let words = match *buffer {
-                Buffer::Scratch(words) => words,
-                Buffer::Weight(id) => pack::words(&graph.weights[id.0]),
+            let (what, words) = match *buffer {
+                Buffer::Scratch(words) => ("an activation", words),
+                Buffer::Weight(id) => ("a weight", pack::words(&graph.weights[id.0])),
             };
             if words > max_words {
-                let what = if matches!(buffer, Buffer::Weight(_)) { "a weight" } else { "an activation" };
                 let (bytes, limit) = (words.saturating_mul(4), 4 * max_words);
-                return Err(MachineError::TooLarge { what, bytes, limit });
+                let fits = match *buffer {
+                    Buffer::Scratch(words) => max_words / words.div_ceil(batch as u64),
+                    Buffer::Weight(_) => 0,
+                };
+                return Err(match fits {
+                    0 => MachineError::TooLarge { what, bytes, limit },
+                    fits => MachineError::BatchTooLarge { batch, bytes, limit, fits },
+                });
             }
         }
         let mut plan = Self { batch, class, buffers, dispatches: Vec::new(), ops: Vec::new(), memory };

@@ -18,7 +18,7 @@ pub fn of_machine(e: &MachineError) -> JsValue {
         MachineError::NoWebGpu { .. } => "NoWebGpu",
         MachineError::NoAdapter { .. } => "NoAdapter",
         MachineError::NoDevice { .. } => "NoDevice",
-        MachineError::TooLarge { .. } => "TooLarge",
+        MachineError::TooLarge { .. } | MachineError::BatchTooLarge { .. } => "TooLarge",
         MachineError::Lost { .. } => "DeviceLost",
         MachineError::Failed { .. } => "DeviceFailed",
     };
