@@ -110,6 +110,47 @@ test('missing weights say so', async (url) => {
   });
 });
 
+test('after a failure the page loaded again works', async (url) => {
+  await visit(
+    url + QUICK,
+    async (visitor) => {
+      await showsFailure(visitor, 'The model could not be fetched', /404/);
+      await visitor.page.unroute(WEIGHTS);
+      await visitor.button('Load the page again').click();
+      await visitor.atEnd();
+      assertDigit(await visitor.pixels('x_t', 5));
+    },
+    { before: serve(() => ({ status: 404 })), failing: true },
+  );
+});
+
+/** A software adapter's canvas is not even tried: this one says that it is none. */
+const AS_HARDWARE = `{
+  Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { get: () => false });
+  const { prototype } = GPUCanvasContext;
+  const configure = prototype.configure;
+  prototype.configure = function (...settings) {
+    self.canvasTried = true;
+    return configure.apply(this, settings);
+  };
+}`;
+
+test('where a WebGPU canvas stays blank, frames are copied, and that is said', async (url) => {
+  for (const before of [undefined, inWorker(AS_HARDWARE)]) {
+    const body = async (visitor) => {
+      await visitor.atEnd();
+      await visitor.page.getByText('frames copied to a 2-D canvas').waitFor();
+      const values = await visitor.pixels('x_t', 5);
+      assertDigit(values);
+      const shown = await visitor.grab('x t, the noisy picture', 32);
+      assert.ok(largestDifference(shown, greyOf(values)) <= 2, 'the picture is not there');
+      const tried = await visitor.page.workers()[0].evaluate(() => self.canvasTried ?? false);
+      assert.equal(tried, before !== undefined);
+    };
+    await visit(url + QUICK, body, { before, failing: before !== undefined });
+  }
+});
+
 test('a second visit takes the weights from the cache', async (url) => {
   await visit(url + QUICK, async (visitor) => {
     await visitor.atEnd();
