@@ -34,6 +34,7 @@ test('a fork goes its own way from a kept frame, and its link comes back to it',
     await fork(visitor, 2);
     // Nothing was changed yet, and DDIM draws no noise.
     assert.deepEqual(await visitor.pixels('x_t', STEPS), trunk);
+    await visitor.page.getByText('On the branch from step 2').waitFor();
     await visitor.radio('Class', '3').check({ force: true });
     await visitor.inAddress('&fork=2;class=3');
     await branch(visitor, 'From 2: 3').waitFor();
@@ -139,5 +140,28 @@ test('the filmstrip goes to its frames', async (url) => {
     const box = await strip.boundingBox();
     await strip.click({ position: { x: (box.width * 2.5) / 7, y: box.height / 2 }, force: true });
     await visitor.until('frame 2 is shown', async () => (await visitor.position()).at === 2);
+  });
+});
+
+test('a long run’s filmstrip has every frame when it is asked for', async (url) => {
+  const body = async (visitor) => {
+    const { page } = visitor;
+    await visitor.atEnd();
+    const film = page.getByRole('region', { name: 'Frames and branches' });
+    const frames = () =>
+      film.locator('canvas').evaluate(({ width }, side) => (width + 1) / (side + 1), SIDE);
+    assert.equal(await frames(), 19);
+    await page.getByRole('checkbox', { name: 'Every frame' }).check();
+    await visitor.until('every frame is there', async () => (await frames()) === 37);
+    await visitor.until('it has come to the last one', () =>
+      film.evaluate(({ scrollLeft }) => scrollLeft > 0),
+    );
+    await visitor.timeline.press('Home');
+    await visitor.until('it goes back to the first', () =>
+      film.evaluate(({ scrollLeft }) => scrollLeft === 0),
+    );
+  };
+  await visit(url + TRUNK.replace(`steps=${STEPS}`, 'steps=36'), body, {
+    viewport: { width: 1024, height: 768 },
   });
 });

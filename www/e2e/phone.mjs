@@ -101,6 +101,21 @@ test('phone: controls in sheets, with the picture in sight', async (url) => {
   await visit(`${url}#reverse${QUICK}`, body, PHONE);
 });
 
+test('phone: from the microscope to the run that starts there', async (url) => {
+  const body = async (visitor) => {
+    const { page } = visitor;
+    await visitor.until('the sample is there', () => visitor.timeline.isEnabled());
+    await visitor.button('Reverse from here').click();
+    await visitor.inAddress('#reverse', 'start=300:');
+    await visitor.atEnd();
+    const picture = page.getByRole('img', { name: 'x t, the noisy picture' });
+    assert.ok((await inSight(picture)) > 0.9, 'the picture is out of sight');
+    await visitor.button('Make').click();
+    await sheet(visitor, 'What to make').getByText('Starts from this picture').waitFor();
+  };
+  await visit(`${url}#forward${QUICK}&t=300`, body, PHONE);
+});
+
 test('phone: a turned screen has its controls beside the picture', async (url) => {
   const body = async (visitor) => {
     const { page } = visitor;

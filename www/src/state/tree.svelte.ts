@@ -14,7 +14,7 @@ export interface Branch {
   depth: number;
 }
 
-/** The filmstrip has at most so many pictures from x_T to the end. */
+/** The filmstrip has at most so many pictures from x_T to the end, unless it shows them all. */
 const COLUMNS = 33;
 /** Pictures that are asked for at once. */
 const AT_ONCE = 12;
@@ -25,6 +25,8 @@ export class Tree {
   branches: Branch[] = $state.raw([]);
   /** Pictures by branch and frame, RGBA. */
   readonly pictures = new SvelteMap<string, Uint8ClampedArray>();
+  /** The filmstrip has every frame, and is as long as that makes it. */
+  all = $state(false);
   readonly #studio: Studio;
   #asking = false;
   /** Counts what makes the pictures that are on their way worthless. */
@@ -35,8 +37,10 @@ export class Tree {
   }
 
   readonly longest = $derived(Math.max(1, ...this.branches.map(({ steps }) => steps)));
+  /** Whether there are more frames than the filmstrip has room for. */
+  readonly long = $derived(this.longest >= COLUMNS);
   /** Every how many frames the filmstrip has a picture. */
-  readonly every = $derived(Math.ceil(this.longest / (COLUMNS - 1)));
+  readonly every = $derived(this.all ? 1 : Math.ceil(this.longest / (COLUMNS - 1)));
 
   get current(): Branch | undefined {
     return this.branches.find(({ number }) => number === this.#studio.run?.branch);
