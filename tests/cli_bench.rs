@@ -27,7 +27,9 @@ fn passes_are_timed_whole_and_by_kernel_on_every_machine() {
         assert_eq!(passes.len(), 4);
         for pass in passes {
             let number = |key: &str| pass[key].as_f64().unwrap();
-            assert!(number("ms") > 0.0 && number("share") > 0.0 && number("share") < 1.5, "{pass}");
+            assert!(number("ms") > 0.0 && number("share") > 0.0, "{pass}");
+            // On the CPU the roof is that of the plain twin.
+            assert!(backend == "cpu" || number("share") < 1.5, "{pass}");
             let parts = pass["parts"].as_array().unwrap();
             let dispatches: f64 = parts.iter().map(|part| part["dispatches"].as_f64().unwrap()).sum();
             assert_eq!(dispatches, number("dispatches"), "every dispatch is in one part");
