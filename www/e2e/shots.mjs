@@ -1,5 +1,5 @@
 // Pictures of the page in the sizes and themes it is judged by: `npm run shots -- FOLDER [PART_OF_A_NAME]`.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser, serveDist } from './browser.mjs';
 
@@ -8,6 +8,7 @@ const SMALL = { width: 1024, height: 768 };
 const PHONE = { width: 390, height: 844 };
 const SIZES = [WIDE, SMALL, PHONE];
 const THEMES = ['light', 'dark'];
+const QUALITY = 0.85;
 const RUN = '?sampler=ddim&steps=20&seed=7&batch=4&class=each&guidance=1';
 
 const folder = process.argv[2] ?? 'shots';
@@ -25,13 +26,32 @@ async function open(address, viewport, before) {
   return page;
 }
 
+const packer = await browser.newPage();
+
+/** A screenshot as WebP: the browser writes it itself. */
+async function packed(png) {
+  const letters = await packer.evaluate(
+    async ([base64, quality]) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      canvas.getContext('2d').drawImage(bitmap, 0, 0);
+      const blob = await canvas.convertToBlob({ type: 'image/webp', quality });
+      const packed = new Uint8Array(await blob.arrayBuffer());
+      return Array.from(packed, (byte) => String.fromCharCode(byte)).join('');
+    },
+    [png.toString('base64'), QUALITY],
+  );
+  return Buffer.from(letters, 'latin1');
+}
+
 async function shoot(page, name) {
   const { width, height } = page.viewportSize();
   for (const colorScheme of THEMES) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(400);
-    const path = join(folder, `${name}-${width}x${height}-${colorScheme}.png`);
-    await page.screenshot({ path });
+    const path = join(folder, `${name}-${width}x${height}-${colorScheme}.webp`);
+    writeFileSync(path, await packed(await page.screenshot()));
     console.log(path);
   }
 }
@@ -54,7 +74,7 @@ const STATIONS = {
   Forward: (page) => page.locator('.pictures[aria-busy=false]').waitFor(),
   Schedules: (page) =>
     page
-      .getByRole('img', { name: /strip|ten|noise/i })
+      .getByRole('img', { name: /^One picture under/ })
       .first()
       .waitFor(),
   Proof: (page) => page.getByText('Weights', { exact: true }).waitFor(),
@@ -82,7 +102,7 @@ async function sheets() {
   const page = await open(`#reverse${RUN}`, WIDE);
   await STATIONS.Reverse(page);
   await button(page, 'Save or share').click();
-  await page.getByLabel('Python program').waitFor();
+  await page.getByRole('textbox', { name: 'Python program' }).waitFor();
   await shoot(page, 'export');
   await page.keyboard.press('Escape');
   await closed(page);
@@ -96,13 +116,13 @@ async function sheets() {
   await page.getByRole('link', { name: 'Forward' }).click();
   await STATIONS.Forward(page);
   await button(page, 'Picture').click();
-  await page.getByText('Your drawing').click();
+  await page.getByRole('radio', { name: 'Your drawing' }).check({ force: true });
   await shoot(page, 'sheet-picture');
   await page.close();
 }
 
 async function race() {
-  const page = await open(`#reverse${RUN}&race=8,ddpm,ddim,euler-a,dpm++2m,unipc,pndm`, WIDE);
+  const page = await open(`#reverse${RUN}&race=20,ddpm,ddim,euler-a,dpm++2m,unipc,pndm`, WIDE);
   await button(page, 'Start').click();
   await page.getByText(/^Measure the distance/).waitFor();
   await button(page, /^Measure the distance/).click();
@@ -118,7 +138,7 @@ async function loading() {
   const page = await open(`#reverse${RUN}`, WIDE, (it) => it.route('**/*.safetensors*', () => {}));
   await page.getByText('A kept run of this model').waitFor();
   await page.waitForTimeout(1500);
-  for (const size of SIZES) {
+  for (const size of [WIDE, PHONE]) {
     await page.setViewportSize(size);
     await shoot(page, 'loading');
   }
@@ -130,7 +150,7 @@ async function failing() {
     it.route('**/*.safetensors*', (route) => route.fulfill({ status: 404 })),
   );
   await page.getByRole('alert').waitFor();
-  for (const size of SIZES) {
+  for (const size of [WIDE, PHONE]) {
     await page.setViewportSize(size);
     await shoot(page, 'no-weights');
   }
