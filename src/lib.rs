@@ -3,6 +3,7 @@
 #[cfg(not(any(feature = "engine", feature = "twins")))]
 pub mod cpu;
 pub mod diffusion;
+#[cfg(not(feature = "cpu"))]
 pub mod gpu;
 pub mod kernels;
 pub mod machine;

@@ -38,6 +38,8 @@ pub enum MachineError {
          samples fit"
     )]
     BatchTooLarge { batch: usize, bytes: u64, limit: u64, fits: u64 },
+    #[error("there is no memory for {bytes} bytes more; use a smaller batch or model")]
+    NoMemory { bytes: u64 },
     #[error("the graphics device was lost: {reason}")]
     Lost { reason: String },
     #[error("the graphics device reported an error: {reason}")]
@@ -155,6 +157,7 @@ impl<T> Table<T> {
         self.0.get_mut(place).and_then(Option::take)
     }
 
+    #[cfg(not(any(feature = "engine", feature = "twins")))]
     pub fn get_mut(&mut self, place: usize) -> &mut T {
         self.0[place].as_mut().expect("a freed place is not used again")
     }

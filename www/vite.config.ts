@@ -10,7 +10,8 @@ import { offline } from './build/offline.ts';
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const ENGINE = here('./pkg/reverie.js');
-/** A plain `wasm-pack build` has all in one. */
+/** A plain `wasm-pack build` has all in one, but for the engine on the CPU. */
+const CPU_ENGINE = here('./pkg/cpu/cpu.js');
 const TWINS = here('./pkg/twins/twins.js');
 
 /** Folders of other models than the shipped ones, by their paths from the repository's root. */
@@ -30,7 +31,11 @@ export default defineConfig({
     offline(here('./src/offline/service-worker.ts')),
   ],
   resolve: {
-    alias: { '@engine': ENGINE, '@twins': existsSync(TWINS) ? TWINS : ENGINE },
+    alias: {
+      '@engine': ENGINE,
+      '@cpu-engine': existsSync(CPU_ENGINE) ? CPU_ENGINE : ENGINE,
+      '@twins': existsSync(TWINS) ? TWINS : ENGINE,
+    },
   },
   worker: { format: 'es', plugins: () => [modelFolders()] },
   build: { target: 'es2022', assetsInlineLimit: 0 },

@@ -38,6 +38,7 @@ impl Gpu {
             .request_adapter(&options)
             .await
             .map_err(|e| MachineError::NoAdapter { reason: e.to_string() })?;
+        check_limits(&adapter.limits())?;
         let descriptor = wgpu::DeviceDescriptor { label: Some("reverie"), ..Default::default() };
         let (device, queue) = adapter
             .request_device(&descriptor)
@@ -110,6 +111,15 @@ fn instance_descriptor() -> wgpu::InstanceDescriptor {
 #[cfg(target_arch = "wasm32")]
 fn instance_descriptor() -> wgpu::InstanceDescriptor {
     wgpu::InstanceDescriptor::new_without_display_handle()
+}
+
+/// WebGPU promises every limit of the default; some adapters break that.
+fn check_limits(has: &wgpu::Limits) -> Result<(), MachineError> {
+    let mut odd = None;
+    wgpu::Limits::default().check_limits_with_fail_fn(has, true, |name, wanted, has| {
+        odd = Some(format!("its {name} is {has}, and WebGPU promises {wanted}"));
+    });
+    odd.map_or(Ok(()), |reason| Err(MachineError::NoDevice { reason }))
 }
 
 impl Trouble {

@@ -10,14 +10,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
-use super::adapter::{self, Adapter};
-use super::facts::{DeviceFacts, model_facts};
+use super::device::{self, Device, PageMachine, Screen};
+use super::error;
+use super::facts::model_facts;
 use super::forward::Forward;
 use super::moment::lens_of;
-use super::screen::Screen;
-use super::{error, probe};
 use crate::diffusion::schedule::LARGEST_TERMINAL_SNR;
-use crate::gpu::{GpuMachine, Picture};
 use crate::kernels::BufferId;
 use crate::kernels::present::{Grid, Params};
 use crate::session::pace::Pace;
@@ -32,12 +30,11 @@ const GAP: u32 = 1;
 #[wasm_bindgen]
 pub struct Engine {
     pub(super) state: RefCell<State>,
-    adapter: Adapter,
-    shows: bool,
+    device: Device,
 }
 
 pub(super) struct State {
-    pub machine: GpuMachine,
+    pub machine: PageMachine,
     pub loaded: Option<Loaded>,
     /// The page's canvases, by name.
     screens: Vec<(String, Screen)>,
@@ -61,33 +58,19 @@ const SURFACES: [&str; 5] = ["x_t", "x0_hat", "eps_hat", "delta", "forward"];
 impl Engine {
     /// Finds a device.
     pub async fn create() -> Result<Engine, JsValue> {
-        if adapter::webgpu().is_none() {
-            let hint = "open the page over HTTPS or on localhost, in a browser with WebGPU switched on";
-            let e = crate::machine::MachineError::NoWebGpu { hint: hint.into() };
-            return Err(error::of_machine(&e));
-        }
-        let adapter = adapter::describe().await;
-        let (gpu, shows) = probe::find_gpu().await.map_err(|e| error::of_machine(&e))?;
-        let machine = GpuMachine::on(gpu);
+        let (device, machine) = Device::open().await.map_err(|e| error::of_machine(&e))?;
         let state = State { machine, loaded: None, screens: Vec::new(), pace: Arc::default(), epoch: 0 };
-        Ok(Engine { state: RefCell::new(state), adapter, shows })
+        Ok(Engine { state: RefCell::new(state), device })
     }
 
     pub fn device(&self) -> Result<JsValue, JsValue> {
-        let Adapter { vendor, architecture, description } = self.adapter.clone();
-        to_js(&DeviceFacts {
-            adapter: description,
-            vendor,
-            architecture,
-            backend: "WebGPU",
-            presents: if self.shows { "canvas" } else { "copy" },
-        })
+        to_js(&self.device.facts())
     }
 
     /// Waits until the device is gone; a new engine can then take over the canvases.
     pub async fn lost(&self) {
-        let gpu = self.state.borrow().machine.gpu.clone();
-        gpu.lost().await;
+        let lost = device::lost(&self.state.borrow().machine);
+        lost.await;
     }
 
     /// Loads a model from its files, by their paths in the model's folder.
@@ -103,8 +86,9 @@ impl Engine {
         let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
         let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
         let loaded = Loaded { model, forward, tree: None, race: None };
-        if let Some((_, screen)) = state.screens.iter_mut().find(|(surface, _)| surface == "forward") {
-            screen.resize(loaded.grid(1));
+        let State { machine, screens, .. } = &mut *state;
+        if let Some((_, screen)) = screens.iter_mut().find(|(surface, _)| surface == "forward") {
+            screen.resize(machine, loaded.grid(1));
         }
         state.loaded = Some(loaded);
         to_js(&facts)
@@ -116,9 +100,9 @@ impl Engine {
             return Err(error::error("NoCanvas", &format!("there is no surface called {surface}")));
         }
         let mut state = self.state.borrow_mut();
-        let mut screen = Screen::new(&state.machine.gpu, canvas, self.shows)?;
+        let mut screen = Screen::new(&self.device, &state.machine, canvas)?;
         if let (Some(loaded), "forward") = (&state.loaded, surface) {
-            screen.resize(loaded.grid(1));
+            screen.resize(&state.machine, loaded.grid(1));
         }
         state.screens.retain(|(name, _)| name != surface);
         state.screens.push((surface.into(), screen));
@@ -171,13 +155,13 @@ impl State {
     }
 
     /// The current run, and what it runs on.
-    pub fn run_mut(&mut self) -> Result<(&mut Run, &mut GpuMachine), JsValue> {
+    pub fn run_mut(&mut self) -> Result<(&mut Run, &mut PageMachine), JsValue> {
         let tree = self.loaded.as_mut().and_then(|loaded| loaded.tree.as_mut()).ok_or_else(no_run)?;
         Ok((tree.run_mut(), &mut self.machine))
     }
 
     /// The forward process, the model, and what they are on.
-    pub fn forward(&mut self) -> Result<(&mut Forward, &Model, &mut GpuMachine), JsValue> {
+    pub fn forward(&mut self) -> Result<(&mut Forward, &Model, &mut PageMachine), JsValue> {
         let loaded = self.loaded.as_mut().ok_or_else(no_run)?;
         Ok((&mut loaded.forward, &loaded.model, &mut self.machine))
     }
@@ -192,7 +176,7 @@ impl State {
     }
 
     /// The model, and what it runs on.
-    pub fn model_mut(&mut self) -> Result<(&Model, &mut GpuMachine), JsValue> {
+    pub fn model_mut(&mut self) -> Result<(&Model, &mut PageMachine), JsValue> {
         let loaded = self.loaded.as_ref().ok_or_else(no_run)?;
         Ok((&loaded.model, &mut self.machine))
     }
@@ -225,14 +209,15 @@ impl State {
 
     pub fn draw(&self, surface: &str, buffer: BufferId, params: Params) {
         if let Some((_, screen)) = self.screens.iter().find(|(name, _)| name == surface) {
-            screen.draw(Picture { source: self.machine.buffer(buffer).clone(), params });
+            screen.draw(&self.machine, buffer, params);
         }
     }
 
     /// Gives the lenses' canvases the size of a batch.
     pub fn resize_lenses(&mut self, grid: Grid) {
-        let lenses = self.screens.iter_mut().filter(|(surface, _)| *surface != "forward");
-        lenses.for_each(|(_, screen)| screen.resize(grid));
+        let Self { machine, screens, .. } = self;
+        let lenses = screens.iter_mut().filter(|(surface, _)| *surface != "forward");
+        lenses.for_each(|(_, screen)| screen.resize(machine, grid));
     }
 }
 

@@ -18,7 +18,9 @@ pub fn of_machine(e: &MachineError) -> JsValue {
         MachineError::NoWebGpu { .. } => "NoWebGpu",
         MachineError::NoAdapter { .. } => "NoAdapter",
         MachineError::NoDevice { .. } => "NoDevice",
-        MachineError::TooLarge { .. } | MachineError::BatchTooLarge { .. } => "TooLarge",
+        MachineError::TooLarge { .. }
+        | MachineError::BatchTooLarge { .. }
+        | MachineError::NoMemory { .. } => "TooLarge",
         MachineError::Lost { .. } => "DeviceLost",
         MachineError::Failed { .. } => "DeviceFailed",
     };

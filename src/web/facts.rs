@@ -16,6 +16,8 @@ pub struct DeviceFacts {
     pub backend: &'static str,
     /// "canvas", or "copy" where WebGPU canvases stay blank.
     pub presents: &'static str,
+    /// It computes on the processor.
+    pub software: bool,
 }
 
 #[derive(Serialize)]

@@ -5,6 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::Engine;
+use super::device::PageMachine;
 use super::engine::{object, to_js};
 use super::error;
 use super::histogram::HistogramFacts;
@@ -12,7 +13,6 @@ use crate::diffusion::chain::Chain;
 use crate::diffusion::forward::{q_sample, q_step};
 use crate::diffusion::noise::{self, Stream};
 use crate::diffusion::schedule::{Schedule, ScheduleError, snr};
-use crate::gpu::GpuMachine;
 use crate::kernels::forward_noise::{self, Params};
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId};
@@ -56,7 +56,7 @@ pub struct ForwardFacts {
 }
 
 impl Forward {
-    pub fn new(machine: &mut GpuMachine, model: &Model) -> Result<Self, SessionError> {
+    pub fn new(machine: &mut PageMachine, model: &Model) -> Result<Self, SessionError> {
         let schedule = model.scheduler.schedule().map_err(of_schedule)?;
         let (height, width) = model.size();
         let (channels, pixels) = (model.channels(), height * width);
@@ -86,7 +86,7 @@ impl Forward {
     }
 
     /// Takes an image `[C, H, W]` in the model's range.
-    fn set_image(&mut self, machine: &mut GpuMachine, values: Vec<f32>) -> Result<(), SessionError> {
+    fn set_image(&mut self, machine: &mut PageMachine, values: Vec<f32>) -> Result<(), SessionError> {
         let needed = self.channels * self.pixels;
         if values.len() != needed {
             let message = format!("the image has {} values; this model's have {needed}", values.len());
@@ -110,7 +110,7 @@ impl Forward {
     /// Makes x_t with the noise of `seed`.
     fn make(
         &mut self,
-        machine: &mut GpuMachine,
+        machine: &mut PageMachine,
         timestep: usize,
         seed: u64,
     ) -> Result<ForwardFacts, SessionError> {
@@ -156,7 +156,7 @@ impl Forward {
         Some(Start { at: (self.x_t, 0), spread: true, deviation: 1.0, sigma, branch: 0 })
     }
 
-    pub fn release(mut self, machine: &mut GpuMachine, model: &Model) {
+    pub fn release(mut self, machine: &mut PageMachine, model: &Model) {
         self.microscope.clear(machine, model);
         machine.discard(self.program);
         [self.x0, self.eps, self.x_t].into_iter().for_each(|buffer| machine.free(buffer));

@@ -1,27 +1,35 @@
 //! The page's engine: what `www/src/engine/types.ts` describes, for one thread.
 
-mod adapter;
 #[cfg(not(feature = "cpu"))]
 mod bench;
+mod canvas;
+#[cfg(feature = "cpu")]
+mod cpu;
 mod engine;
 mod error;
 mod facts;
 mod forward;
 mod golden;
+#[cfg(not(feature = "cpu"))]
+mod gpu;
 mod histogram;
 mod microscope;
 mod moment;
-mod probe;
 mod proof;
 mod race;
 mod runs;
 mod samplers;
 mod scheduler;
 mod schedules;
-mod screen;
 mod self_test;
 mod steps;
 mod timing;
+
+/// What the engine runs on: both sides have the same names.
+#[cfg(feature = "cpu")]
+use cpu as device;
+#[cfg(not(feature = "cpu"))]
+use gpu as device;
 
 pub use engine::Engine;
 

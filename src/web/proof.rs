@@ -4,6 +4,7 @@ use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::device;
 use super::engine::object;
 use super::self_test::kernels;
 use super::{Engine, error};
@@ -29,32 +30,20 @@ impl Engine {
                 ("gflop", (part.flops as f64 / 1e9).into()),
             ])?);
         }
-        let adapter = &machine.gpu.adapter;
+        let [adapter_limits, device_limits] = device::limits(machine)?;
         object(&[
             ("version", env!("CARGO_PKG_VERSION").into()),
-            ("software", (adapter.get_info().device_type == wgpu::DeviceType::Cpu).into()),
-            ("adapter_limits", limits(&adapter.limits())?),
-            ("device_limits", limits(&machine.gpu.device.limits())?),
+            ("adapter_limits", adapter_limits),
+            ("device_limits", device_limits),
             ("kernels", kernels().into_iter().map(JsValue::from_str).collect::<Array>().into()),
             ("work", work.into()),
         ])
     }
 
-    /// Bytes of GPU buffers, now and at the most.
+    /// Bytes of the engine's buffers, now and at the most.
     pub fn memory(&self) -> Result<JsValue, JsValue> {
-        let counters = self.state.borrow().machine.counters;
-        let [bytes, peak] = [counters.bytes, counters.peak_bytes].map(|bytes| (bytes as f64).into());
+        let memory = device::memory(&self.state.borrow().machine);
+        let [bytes, peak] = memory.map(|bytes| (bytes as f64).into());
         object(&[("bytes", bytes), ("peak_bytes", peak)])
     }
-}
-
-/// Those that decide which networks run, by WebGPU's names.
-fn limits(of: &wgpu::Limits) -> Result<JsValue, JsValue> {
-    object(&[
-        ("maxStorageBufferBindingSize", (of.max_storage_buffer_binding_size as f64).into()),
-        ("maxBufferSize", (of.max_buffer_size as f64).into()),
-        ("maxStorageBuffersPerShaderStage", of.max_storage_buffers_per_shader_stage.into()),
-        ("maxComputeInvocationsPerWorkgroup", of.max_compute_invocations_per_workgroup.into()),
-        ("maxComputeWorkgroupStorageSize", of.max_compute_workgroup_storage_size.into()),
-    ])
 }

@@ -7,31 +7,27 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::engine::object;
 use super::golden::Golden;
-use super::{Engine, error};
-use crate::gpu::painter::Offscreen;
-use crate::gpu::{Painter, Picture};
-use crate::kernels::case::{random, relative_error, worst_error};
-use crate::kernels::{ALL, BufferId, Case, Dispatch, Kernel, present};
-use crate::machine::{Machine, MachineError, Trial};
+use super::{Engine, device, error};
+use crate::kernels::case::{relative_error, worst_error};
+use crate::kernels::{ALL, BufferId, Case, Dispatch, Kernel};
+use crate::machine::{MachineError, Trial};
 use crate::unet::network::UNetError;
 use crate::unet::pixels::to_nchw;
 
 /// What a network may differ from PyTorch by, relative to the largest magnitude.
 const TOLERANCE: f32 = 1e-4;
-/// Drawing may round a level of 255 the other way.
-const ONE_LEVEL: f32 = 1.0 / 255.0;
 
 /// What was found of a kernel: the case that comes nearest to its tolerance, or passes it the most,
 /// and what the device said against the shader.
-struct Found {
-    relative: f32,
-    tolerance: f32,
-    complaint: Option<String>,
+pub(super) struct Found {
+    pub relative: f32,
+    pub tolerance: f32,
+    pub complaint: Option<String>,
 }
 
 /// The names of all kernels that are tested, in the order of their numbers.
 pub fn kernels() -> Vec<&'static str> {
-    ALL.iter().map(|kernel| kernel.shader.name).chain([present::SHADER.name]).collect()
+    ALL.iter().map(|kernel| kernel.shader.name).chain(device::DRAWING.iter().copied()).collect()
 }
 
 #[wasm_bindgen]
@@ -72,7 +68,7 @@ impl Engine {
                 let cases = cases.iter().map(|case| case_of(kernel, &case)).collect::<Result<Vec<_>, _>>()?;
                 self.test_cases(&cases).await
             }
-            None => self.test_drawing().await,
+            None => device::test_drawing(&self.state).await,
         };
         let Found { relative, tolerance, complaint } = found.map_err(|e| error::of_machine(&e))?;
         object(&[
@@ -109,7 +105,7 @@ impl Engine {
         let (reads, complaint) = {
             let machine = &mut self.state.borrow_mut().machine;
             // A shader that this device refuses is what the test is to find: no reason to stop.
-            let scope = machine.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+            let scope = device::listen(machine);
             let mut reads = Vec::new();
             for (case, _) in cases {
                 let trial = Trial::start(machine, case)?;
@@ -118,9 +114,9 @@ impl Engine {
                 }
                 trial.release(machine);
             }
-            (reads, scope.pop())
+            (reads, device::heard(scope))
         };
-        let complaint = complaint.await.map(|e| e.to_string());
+        let complaint = complaint.await;
         let mut reads = reads.into_iter();
         let mut found = Found { relative: 0.0, tolerance: 1.0, complaint };
         for (case, expected) in cases {
@@ -134,25 +130,5 @@ impl Engine {
             }
         }
         Ok(found)
-    }
-
-    /// What draws pictures is no compute kernel: a grid of samples, texel by texel.
-    async fn test_drawing(&self) -> Result<Found, MachineError> {
-        let grid = present::Grid { samples: 3, width: 7, height: 5, gap: 1 };
-        let params = grid.params(3, 0, [-0.9, 0.8], [0.2, 0.4, 0.6, 1.0]);
-        let words = random(1, 4 * grid.samples * grid.width * grid.height);
-        let (gpu, source, buffer) = {
-            let machine = &mut self.state.borrow_mut().machine;
-            let buffer = machine.upload(&words)?;
-            (machine.gpu.clone(), machine.buffer(buffer).clone(), buffer)
-        };
-        let painter = Painter::new(&gpu, Offscreen::FORMAT);
-        let target = Offscreen::new(&gpu, grid.size());
-        let painted = target.paint(&gpu, &painter, &Picture { source, params }).await;
-        self.state.borrow_mut().machine.free(buffer);
-        let floats = |texels: &[u8]| texels.iter().map(|&t| f32::from(t) / 255.0).collect::<Vec<f32>>();
-        let twin = present::twin(&params, bytemuck::cast_slice(&words));
-        let relative = relative_error(&floats(&painted?), &floats(&twin));
-        Ok(Found { relative, tolerance: ONE_LEVEL, complaint: None })
     }
 }

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::Engine;
+use super::device;
 use super::engine::{State, no_run};
 use super::error;
 use crate::machine::Machine;
@@ -25,7 +26,7 @@ impl Engine {
             run.step(machine);
             lock(&pace).submitted(now());
             let completed = move || lock(&pace).completed(now());
-            machine.gpu.queue.on_submitted_work_done(completed);
+            device::when_done(machine, completed);
         }
         state.steps_done()
     }

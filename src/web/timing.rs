@@ -4,12 +4,10 @@
 //! the wait for the answer in it. Nothing is held between two stretches, so a run may begin in any
 //! of them; what was measured beside it does not count.
 
-use futures_channel::oneshot;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::steps::now;
-use super::{Engine, error};
+use super::{Engine, device, error};
 use crate::kernels::Dispatch;
 use crate::machine::Machine;
 use crate::unet::network::UNetError;
@@ -35,21 +33,9 @@ impl Engine {
             let keep = |_, d: &Dispatch| kernel.as_ref().is_none_or(|name| d.kernel.shader.name == name);
             let instance = model.unet.partial_instance(machine, batch, height, width, &keep);
             let instance = instance.map_err(|e: UNetError| error::of_session(&e.into()))?;
-            // All is encoded before the clock starts.
-            let mut commands = vec![machine.commands(instance.program, 1)];
-            for _ in 0..submissions {
-                commands.push(machine.commands(instance.program, repetitions));
-            }
-            let mut ends = Vec::new();
-            for commands in commands {
-                machine.gpu.queue.submit([commands]);
-                let (done, end) = oneshot::channel();
-                // The receiver is gone only if nobody waits any more.
-                machine.gpu.queue.on_submitted_work_done(move || {
-                    let _ = done.send(now());
-                });
-                ends.push(end);
-            }
+            let mut stretches = vec![repetitions; submissions + 1];
+            stretches[0] = 1;
+            let ends = device::time(machine, instance.program, &stretches);
             model.unet.release(machine, instance);
             (ends, mark)
         };

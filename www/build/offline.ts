@@ -8,7 +8,7 @@ const OUTPUT = 'service-worker.js';
 const MODELS = /^models\/(?!.*\/kept\.png$)/;
 /** Every browser of today takes the first of the three formats that formulas' fonts come in. */
 const UNUSED = /\.(woff|ttf)$/;
-const LATER = /\.woff2$/;
+const LATER = /\.woff2$|\/cpu(_bg)?-[^/]*$/;
 
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })

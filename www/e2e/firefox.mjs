@@ -130,7 +130,7 @@ test('Firefox: opens, samples, scrubs, changes, forks, and a link brings the pic
   const driver = await openFirefox();
   try {
     const visitor = new Visit(driver);
-    await driver.get(url + TRUNK);
+    await driver.get(`${url}?engine=gpu${TRUNK}`);
     await visitor.atEnd();
     const seven = await visitor.shows(NOISY, 'x_t', STEPS);
     assertDigit(seven);

@@ -28,20 +28,6 @@ async function showsFailure(visitor, title, message) {
 
 const noGpuInWorker = inWorker('delete WorkerNavigator.prototype.gpu');
 
-test('no WebGPU says so, and what to do', async (url) => {
-  await visit(
-    url,
-    (visitor) => showsFailure(visitor, 'This browser has no WebGPU', /chrome:\/\/flags/),
-    {
-      before: async (page) => {
-        await page.addInitScript(() => delete Navigator.prototype.gpu);
-        await noGpuInWorker(page);
-      },
-      failing: true,
-    },
-  );
-});
-
 test('WebGPU outside workers only: the engine lives on the main thread', async (url) => {
   await visit(
     url + QUICK,
@@ -61,14 +47,6 @@ test('WebGPU outside workers only: the engine lives on the main thread', async (
       await page.getByText('WebGPU, on the main thread').waitFor();
     },
     { before: noGpuInWorker },
-  );
-});
-
-test('no adapter says so, and what to do', async (url) => {
-  await visit(
-    url,
-    (visitor) => showsFailure(visitor, 'WebGPU found no graphics device', /graphics acceleration/),
-    { before: inWorker('GPU.prototype.requestAdapter = async () => null'), failing: true },
   );
 });
 

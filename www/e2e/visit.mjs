@@ -14,7 +14,12 @@ const browser = openBrowser();
  * Opens the page as a first visitor, hands a `Visit` to the body, and checks at the end that the
  * console is clean and that nothing was asked of any other host.
  */
-export async function visit(url, body, { before, failing = false, ...options } = {}) {
+/** Computes on WebGPU, software adapter or not, unless `engine` is another one or left to the page. */
+export async function visit(
+  url,
+  body,
+  { before, failing = false, engine = 'gpu', ...options } = {},
+) {
   const context = await (
     await browser
   ).newContext({
@@ -24,6 +29,7 @@ export async function visit(url, body, { before, failing = false, ...options } =
     ...options,
   });
   try {
+    if (engine) await context.addInitScript(choose, engine);
     const page = await context.newPage();
     page.setDefaultTimeout(30_000);
     const complaints = [];
@@ -43,6 +49,15 @@ export async function visit(url, body, { before, failing = false, ...options } =
     if (!failing) assert.deepEqual(complaints, []);
   } finally {
     await context.close();
+  }
+}
+
+/** As who chose it before; storage may be denied. */
+function choose(engine) {
+  try {
+    localStorage.setItem('reverie-engine', engine);
+  } catch {
+    return;
   }
 }
 

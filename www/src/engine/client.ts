@@ -1,3 +1,4 @@
+import type { Preference } from './engines';
 import type { Answers, News, Question, Reply, ToWorker } from './protocol';
 import { engineThread, type Wire } from './thread';
 import { LENSES, type Surface } from './types';
@@ -17,10 +18,11 @@ export class EngineClient {
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
-  constructor(model: string, onNews: (news: News) => void) {
+  constructor(model: string, preference: Preference, onNews: (news: News) => void) {
     const canvases = SURFACES.map((surface) => [surface, document.createElement('canvas')]);
     this.canvases = Object.fromEntries(canvases) as Record<Surface, HTMLCanvasElement>;
     this.#wire = engineThread(
+      preference.wish,
       (message) => {
         if (message.type === 'answer' || message.type === 'no_answer') this.#settle(message);
         else onNews(message);
@@ -35,7 +37,7 @@ export class EngineClient {
         SURFACES.map((surface) => [surface, this.canvases[surface].transferControlToOffscreen()]),
       ) as Record<Surface, OffscreenCanvas>;
       wire.postMessage(
-        { type: 'boot', model, base, surfaces } satisfies ToWorker,
+        { type: 'boot', model, base, preference, surfaces } satisfies ToWorker,
         Object.values(surfaces),
       );
     });

@@ -1,5 +1,5 @@
-import init, { distances, Engine, histogram, samplers, variance } from '@engine';
 import models from 'virtual:models';
+import { findEngine, type Found, type Preference } from './engines';
 import { GOLDEN, neededFiles, type ModelFile } from './files';
 import { Player } from './player';
 import {
@@ -13,14 +13,13 @@ import {
 import { answerProof } from './proof';
 import { race } from './racing';
 import { Recovery } from './recovery';
-import type { RaceWish, Surface } from './types';
+import type { Engine, RaceWish, Surface } from './types';
 import { fetchGolden, fetchModel, purgeCache } from './weights';
 
 type Boot = Extract<ToWorker, { type: 'boot' }>;
 type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' }>;
 
-interface Desk {
-  engine: Engine;
+interface Desk extends Found {
   player: Player;
 }
 
@@ -70,24 +69,29 @@ function failRun(thrown: unknown): void {
   else fail(thrown);
 }
 
-async function createEngine(): Promise<Engine> {
-  const engine = await Engine.create();
-  post({ type: 'device', device: engine.device(), thread });
+/** Has an engine take the canvases over. */
+function install({ engine, chosen }: Found): void {
+  post({ type: 'device', device: engine.device(), thread, chosen });
   for (const [surface, canvas] of Object.entries(surfaces)) {
     engine.attach(surface as Surface, canvas);
   }
   void engine.lost().then(() => {
     recovery.begin();
   });
-  return engine;
 }
 
-async function createDesk(): Promise<Desk> {
-  await init();
-  post({ type: 'samplers', samplers: samplers() });
-  const engine = await createEngine();
+async function createDesk(preference: Preference, opened: Promise<Opened>): Promise<Desk> {
+  const weights = opened.then(
+    (model) => model.weights,
+    () => undefined,
+  );
+  const found = await findEngine(preference, weights, (key, trial) => {
+    post({ type: 'trial', key, trial });
+  });
+  post({ type: 'samplers', samplers: found.module.samplers() });
+  install(found);
   const player = new Player(
-    engine,
+    found.engine,
     (generation, run) => {
       post({ type: 'started', generation, run });
     },
@@ -96,20 +100,22 @@ async function createDesk(): Promise<Desk> {
     },
     failRun,
   );
-  return { engine, player };
+  return { ...found, player };
 }
 
 /** Another engine takes the place of one whose device is gone, with the same model and run. */
 async function rebuild(): Promise<void> {
   const before = desk;
   desk = (async () => {
-    const [engine, { player }] = await Promise.all([createEngine(), before]);
+    const { module, chosen, player } = await before;
+    const engine = await module.Engine.create();
+    install({ module, engine, chosen });
     if (loaded) {
       engine.load(loaded.weights);
       loaded.engine = engine;
     }
     player.resume(engine);
-    return { engine, player };
+    return { module, engine, chosen, player };
   })();
   await desk;
   post({ type: 'recovered' });
@@ -117,8 +123,6 @@ async function rebuild(): Promise<void> {
 
 /** Fetches a model of the page's own host. */
 async function fetchShipped(name: string, current: () => boolean): Promise<Opened> {
-  // Nobody's data plan pays for weights that cannot run.
-  if (!('gpu' in navigator)) await desk;
   const files = models[name]?.files;
   if (!files) throw new Error(`This page was built without the model “${name}”.`);
   const folder = new URL(`models/${name}/`, base);
@@ -129,20 +133,22 @@ async function fetchShipped(name: string, current: () => boolean): Promise<Opene
 }
 
 /** Opens a model in the place of the one that is there, which comes back if it cannot be. */
-async function open(name: string, own?: Map<string, Uint8Array>): Promise<void> {
+async function open(
+  name: string,
+  fetch: (current: () => boolean) => Promise<Opened>,
+): Promise<void> {
   const wish = ++wishes;
   const current = () => wish === wishes;
   loaded?.player.clear();
   let emptied = false;
   try {
-    const opened = own
-      ? { weights: own, files: [], folder: new URL(base) }
-      : await fetchShipped(name, current);
-    const { engine, player } = await desk;
+    const opened = await fetch(current);
+    const at = await desk;
     if (!current()) return;
     emptied = true;
+    const { engine } = at;
     const model = engine.load(opened.weights);
-    loaded = { engine, player, ...opened };
+    loaded = { ...at, ...opened };
     post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
     if (!current()) return;
@@ -154,8 +160,13 @@ async function open(name: string, own?: Map<string, Uint8Array>): Promise<void> 
 
 async function boot(message: Boot): Promise<void> {
   ({ base, surfaces } = message);
-  desk = createDesk();
-  await Promise.all([desk, open(message.model)]);
+  const { model, preference } = message;
+  await open(model, (current) => {
+    const opened = fetchShipped(model, current);
+    desk = createDesk(preference, opened);
+    // An engine that cannot be had is told at once.
+    return Promise.all([opened, desk]).then(([first]) => first);
+  });
   const files = Object.values(models).flatMap((model) => model.files);
   void purgeCache(files).catch(() => undefined);
 }
@@ -168,12 +179,15 @@ async function followChain(engine: Engine, timestep: number, noiseSeed: number) 
   return engine.chain();
 }
 
-async function answer({ engine, weights, files, folder }: Desk & Opened, question: Question) {
+async function answer(
+  { module, engine, weights, files, folder }: Desk & Opened,
+  question: Question,
+) {
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
     case 'histogram':
-      return histogram(await engine.frame_pixels(question.surface, question.frame));
+      return module.histogram(await engine.frame_pixels(question.surface, question.frame));
     case 'chain':
       return followChain(engine, question.timestep, question.noise_seed);
     case 'look':
@@ -183,9 +197,9 @@ async function answer({ engine, weights, files, folder }: Desk & Opened, questio
     case 'thumbnails':
       return engine.thumbnails(question.branch, Uint32Array.from(question.frames), question.sample);
     case 'distances':
-      return distances(question.pictures, question.reference);
+      return module.distances(question.pictures, question.reference);
     case 'variance':
-      return variance(
+      return module.variance(
         await engine.frame_pixels(question.lens, question.frame),
         question.samples,
         question.channels,
@@ -312,7 +326,9 @@ function receive({ data }: MessageEvent<ToWorker>): void {
   if (data.type === 'boot') {
     boot(data).catch(fail);
   } else if (data.type === 'model') {
-    open(data.model, data.files).catch(fail);
+    const { model, files } = data;
+    const own = files && { weights: files, files: [], folder: new URL(base) };
+    open(model, async (current) => own ?? fetchShipped(model, current)).catch(fail);
   } else {
     recovery.when(() => perform(data));
   }

@@ -4,9 +4,10 @@ import { benchmark, clockGrain, timeKernel } from './timing';
 /** What the engine tells of itself and its device; `src/web/proof.rs`. */
 export interface ProofFacts {
   version: string;
-  /** The adapter computes on the processor. */
-  software: boolean;
-  /** What the adapter could give and what was asked of it, by the names of `GPUSupportedLimits`. */
+  /**
+   * What the adapter could give and what was asked of it, by the names of `GPUSupportedLimits`; on
+   * the CPU there is nothing.
+   */
   adapter_limits: Record<string, number>;
   device_limits: Record<string, number>;
   /** The kernels that can be tested. */
@@ -21,7 +22,7 @@ export interface Work {
   gflop: number;
 }
 
-/** Bytes of GPU buffers. */
+/** Bytes of the engine's buffers. */
 export interface Memory {
   bytes: number;
   peak_bytes: number;

@@ -1,3 +1,4 @@
+import type { Preference } from './engines';
 import type { ProofAnswers, ProofQuestion } from './proof';
 import type { RaceNews } from './racing';
 import type {
@@ -94,11 +95,39 @@ export interface Position {
   ms_per_step: number;
 }
 
+/** What computes: WebGPU, or the processor for those without. */
+export type EngineKind = 'gpu' | 'cpu';
+
+/** What is asked for; `auto` leaves it to the page. */
+export type EngineWish = 'auto' | EngineKind;
+
+/** Milliseconds a pass, on a software adapter and on the CPU engine. */
+export interface Trial {
+  gpu_ms: number;
+  cpu_ms: number;
+}
+
+/** Which engine it is, and why. */
+export interface Chosen {
+  kind: EngineKind;
+  wish: EngineWish;
+  /** What this browser or its adapter is short of for the other one. */
+  lack: Problem | null;
+  /** What was measured, where the adapter is a software one. */
+  trial: Trial | null;
+}
+
 /** Where the engine lives: on the page's own thread where only that has WebGPU. */
 export type ThreadName = 'worker' | 'page';
 
 export type ToWorker =
-  | { type: 'boot'; model: string; base: string; surfaces: Record<Surface, OffscreenCanvas> }
+  | {
+      type: 'boot';
+      model: string;
+      base: string;
+      preference: Preference;
+      surfaces: Record<Surface, OffscreenCanvas>;
+    }
   /** Ends the run at once, opens another model, fetched or from its files, and answers `ready`. */
   | { type: 'model'; model: string; files?: Map<string, Uint8Array> }
   /** Ends the run at once. Messages about it carry an older generation, and the page drops them. */
@@ -144,7 +173,9 @@ export interface Download {
 export type News =
   | { type: 'download'; download: Download }
   | { type: 'samplers'; samplers: Sampler[] }
-  | { type: 'device'; device: DeviceFacts; thread: ThreadName }
+  | { type: 'device'; device: DeviceFacts; thread: ThreadName; chosen: Chosen }
+  /** To be remembered: another visit need not find it out again. */
+  | { type: 'trial'; key: string; trial: Trial }
   | { type: 'ready'; name: string; model: ModelFacts; schedule: ScheduleFacts }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)

@@ -1,4 +1,4 @@
-import type { Awake, FromWorker, ToWorker } from './protocol';
+import type { Awake, EngineWish, FromWorker, ToWorker } from './protocol';
 
 /** What the page speaks to the engine through. */
 export interface Wire {
@@ -8,11 +8,15 @@ export interface Wire {
 type Hear = (message: Exclude<FromWorker, Awake>) => void;
 
 /**
- * A worker, or where the browser has WebGPU on the page's own thread only, that thread. Asked
+ * A worker, or where WebGPU is wished for and to be had on the page's own thread only, that thread. Asked
  * before anything is handed over, since a canvas can be transferred once only. `fail` hears of a
  * script that could not be loaded.
  */
-export function engineThread(hear: Hear, fail: (message: string) => void): Promise<Wire> {
+export function engineThread(
+  wish: EngineWish,
+  hear: Hear,
+  fail: (message: string) => void,
+): Promise<Wire> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
   return new Promise((resolve) => {
     worker.onerror = (event) => {
@@ -21,8 +25,7 @@ export function engineThread(hear: Hear, fail: (message: string) => void): Promi
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.type !== 'awake') {
         hear(data);
-      } else if (data.gpu || !('gpu' in navigator)) {
-        // Without WebGPU anywhere it is the worker's engine that says what is missing.
+      } else if (data.gpu || wish === 'cpu' || !('gpu' in navigator)) {
         resolve(worker);
       } else {
         worker.terminate();

@@ -175,8 +175,10 @@ export interface DeviceFacts {
   vendor: string;
   architecture: string;
   backend: string;
-  /** `copy`: this browser leaves WebGPU canvases blank, so frames go through a 2-D canvas. */
+  /** `copy`: frames go through a 2-D canvas, since WebGPU canvases stay blank or there is no WebGPU. */
   presents: 'canvas' | 'copy';
+  /** It computes on the processor. */
+  software: boolean;
 }
 
 export interface SelfTest {
@@ -345,6 +347,8 @@ export interface Entrant {
 
 export interface Engine extends ProofEngine {
   device(): DeviceFacts;
+  /** Gives everything back; nothing may be asked of it any more. */
+  free(): void;
   /** Waits until the device is gone; a new engine can then take over the canvases. */
   lost(): Promise<void>;
   /** Replaces the model, and ends its run. */

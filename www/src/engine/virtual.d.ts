@@ -14,6 +14,12 @@ declare module '@engine' {
   export default function init(): Promise<unknown>;
 }
 
+/** The same on the CPU, `pkg/cpu/`; without a build of its own it is the other one. */
+declare module '@cpu-engine' {
+  export * from '@engine';
+  export { default } from '@engine';
+}
+
 /** The twins of the kernels; without a build of their own they are in the engine's. */
 declare module '@twins' {
   import type { TwinCase } from './proof';

@@ -6,11 +6,13 @@
 
 /** The SHA-256 of every file of the page by its path; '' is the document. From build/offline.ts. */
 declare const PAGE_FILES: Record<string, string>;
-/** Those of them that are kept only once they were used. */
+/** Those of them that are kept only once they were used: fonts, and the engine on the CPU. */
 declare const LATER: string[];
 // The build writes the tables in the place of their names.
 const files = PAGE_FILES;
 const later = new Set(LATER);
+/** A first visit has fetched it before this worker was there to keep it. */
+const CPU_ENGINE = /\/cpu(_bg)?-[^/]*$/;
 
 /** What TypeScript's library for documents does not know. */
 interface LifecycleEvent extends Event {
@@ -58,11 +60,11 @@ async function keep(cache: Cache, path: string, sha256: string): Promise<Respons
   return kept;
 }
 
-async function keepPage(): Promise<void> {
+async function keepAll(wanted: (path: string) => boolean): Promise<void> {
   const cache = await caches.open(CACHE);
-  const now = Object.entries(files).filter(([path]) => !later.has(path));
+  const chosen = Object.entries(files).filter(([path]) => wanted(path));
   await Promise.all(
-    now.map(async ([path, sha256]) => {
+    chosen.map(async ([path, sha256]) => {
       if (!(await cache.match(cacheKey(sha256)))) await keep(cache, path, sha256);
     }),
   );
@@ -91,7 +93,7 @@ async function serve(path: string, sha256: string, request: Request): Promise<Re
 }
 
 worker.addEventListener('install', (event) => {
-  event.waitUntil(keepPage());
+  event.waitUntil(keepAll((path) => !later.has(path)));
 });
 
 worker.addEventListener('activate', (event) => {
@@ -100,6 +102,8 @@ worker.addEventListener('activate', (event) => {
 
 worker.addEventListener('message', ({ data }) => {
   if (data === 'take-over') void worker.skipWaiting();
+  if (data === 'keep-cpu-engine')
+    void keepAll((path) => CPU_ENGINE.test(path)).catch(() => undefined);
 });
 
 worker.addEventListener('fetch', (event) => {

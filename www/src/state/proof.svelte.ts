@@ -117,7 +117,7 @@ export class Proof {
       this.benchmarks = [];
       this.measuredAt = null;
       const grain = await this.#ask({ ask: 'clock_grain' });
-      for (const batch of BATCHES[this.facts?.software ? 'software' : 'hardware']) {
+      for (const batch of BATCHES[this.#studio.device?.software ? 'software' : 'hardware']) {
         const benchmark = await this.#undisturbed({ ask: 'benchmark', batch, grain });
         if (!current()) return;
         this.benchmarks = [...this.benchmarks, benchmark];

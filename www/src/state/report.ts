@@ -16,7 +16,7 @@ function report({ device, thread, model, page, proof }: Studio) {
       adapter: device ? adapterName(device) : '',
       vendor: device?.vendor ?? '',
       architecture: device?.architecture ?? '',
-      software: facts?.software ?? false,
+      software: device?.software ?? false,
       engine: `${device?.backend ?? ''} ${threadText(thread)}`,
     },
     model: {

@@ -1,6 +1,7 @@
 import { EngineClient } from '../engine/client';
 import {
   problemOf,
+  type Chosen,
   type Download,
   type News,
   type Position,
@@ -21,6 +22,7 @@ import { Address } from './address';
 import { MODELS, weightsOf } from './catalogue';
 import { Branching } from './branching.svelte';
 import { fitRecipe, fitSampler } from './fit';
+import { enginePreference, keepTrial } from './engine-choice';
 import { engineRoute, recipesOf } from './forks';
 import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
@@ -56,6 +58,7 @@ export class Studio {
   download: Download | null = $state.raw(null);
   samplers: Sampler[] = $state.raw([]);
   device: DeviceFacts | null = $state.raw(null);
+  chosen: Chosen | null = $state.raw(null);
   thread: ThreadName = $state('worker');
   model: ModelFacts | null = $state.raw(null);
   schedule: ScheduleFacts | null = $state.raw(null);
@@ -99,7 +102,7 @@ export class Studio {
         this.problem = { name: 'InsecureContext', message };
         return;
       }
-      this.#client = new EngineClient(this.page.model, (news) => {
+      this.#client = new EngineClient(this.page.model, enginePreference(), (news) => {
         this.#receive(news);
       });
     } catch (thrown) {
@@ -388,11 +391,15 @@ export class Studio {
         this.samplers = message.samplers;
         for (const recipe of recipesOf(this.page)) this.#note(fitSampler(recipe, this.samplers));
         break;
+      case 'trial':
+        keepTrial(message.key, message.trial);
+        break;
       case 'device':
         this.device = message.device;
         this.thread = message.thread;
-        // A software adapter, for that is where frames have to be copied: begin with little.
-        if (message.device.presents === 'copy' && !location.hash.includes('batch=')) {
+        this.chosen = message.chosen;
+        // Begin with little where there is no graphics processor.
+        if (message.device.software && !location.hash.includes('batch=')) {
           this.page.recipe.batch = 1;
         }
         break;

@@ -1,3 +1,5 @@
+import type { EngineKind } from '../engine/protocol';
+
 /** Keeps the page for a visit without a network, and hears of newer versions of it. */
 export class Updates {
   /** A newer version is kept, and waits for its turn. */
@@ -5,7 +7,7 @@ export class Updates {
   #watching = false;
 
   /** Storage or service workers may be denied: then nothing is kept, and nothing else changes. */
-  async watch(): Promise<void> {
+  async watch(engine: EngineKind | undefined): Promise<void> {
     // The development server's files are of no version.
     if (!import.meta.env.PROD || this.#watching) return;
     this.#watching = true;
@@ -19,6 +21,7 @@ export class Updates {
           this.#look(registration);
         });
       });
+      if (engine === 'cpu') (await serviceWorker.ready).active?.postMessage('keep-cpu-engine');
     } catch {
       return;
     }

@@ -4,19 +4,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use wasm_bindgen::{Clamped, JsCast, JsValue};
-use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
+use wasm_bindgen::JsValue;
+use web_sys::OffscreenCanvas;
 
-use super::error;
+use super::super::canvas::Canvas2d;
+use super::super::error;
+use super::{Device, PageMachine};
 use crate::gpu::painter::Offscreen;
 use crate::gpu::{Gpu, Painter, Picture};
-use crate::kernels::present::Grid;
+use crate::kernels::BufferId;
+use crate::kernels::present::{Grid, Params};
 
 /// One canvas; its context cannot be changed once made.
-pub struct Screen {
-    gpu: Gpu,
-    target: Target,
-}
+pub struct Screen(Target);
 
 enum Target {
     Canvas(Box<Canvas>),
@@ -32,53 +32,52 @@ struct Canvas {
 
 /// Frames are read back and put on the canvas: the newest, one at a time.
 struct Copy {
-    canvas: OffscreenCanvas,
-    context: OffscreenCanvasRenderingContext2d,
+    canvas: Canvas2d,
     painter: Rc<Painter>,
     offscreen: Option<Rc<Offscreen>>,
-    size: (u32, u32),
     busy: bool,
     /// What was asked for while another picture was on its way.
     next: Option<Picture>,
 }
 
 impl Screen {
-    /// Takes a canvas over; `direct` says whether WebGPU canvases show here.
-    pub fn new(gpu: &Gpu, canvas: OffscreenCanvas, direct: bool) -> Result<Self, JsValue> {
-        let target = if direct {
+    /// Takes a canvas over.
+    pub fn new(device: &Device, machine: &PageMachine, canvas: OffscreenCanvas) -> Result<Self, JsValue> {
+        let gpu = &machine.gpu;
+        Ok(Self(if device.shows {
             Target::Canvas(Box::new(Canvas::new(gpu, canvas)?))
         } else {
             Target::Copy(Rc::new(RefCell::new(Copy::new(gpu, canvas)?)))
-        };
-        Ok(Self { gpu: gpu.clone(), target })
+        }))
     }
 
     /// Sets the canvas' pixels to a grid's.
-    pub fn resize(&mut self, grid: Grid) {
+    pub fn resize(&mut self, machine: &PageMachine, grid: Grid) {
         let size = grid.size();
-        match &mut self.target {
-            Target::Canvas(canvas) => canvas.resize(&self.gpu, size),
+        match &mut self.0 {
+            Target::Canvas(canvas) => canvas.resize(&machine.gpu, size),
             Target::Copy(copy) => copy.borrow_mut().resize(size),
         }
     }
 
     /// What was to be drawn may be gone: nothing of it is drawn any more.
     pub fn forget(&self) {
-        if let Target::Copy(copy) = &self.target {
+        if let Target::Copy(copy) = &self.0 {
             copy.borrow_mut().next = None;
         }
     }
 
-    /// Draws; the picture's grid is that of the last `resize`.
-    pub fn draw(&self, picture: Picture) {
-        match &self.target {
-            Target::Canvas(canvas) => canvas.draw(&self.gpu, &picture),
+    /// Draws a batch in a buffer; its grid is that of the last `resize`.
+    pub fn draw(&self, machine: &PageMachine, buffer: BufferId, params: Params) {
+        let picture = Picture { source: machine.buffer(buffer).clone(), params };
+        match &self.0 {
+            Target::Canvas(canvas) => canvas.draw(&machine.gpu, &picture),
             Target::Copy(copy) => {
                 let mut state = copy.borrow_mut();
                 state.next = Some(picture);
                 if !state.busy {
                     state.busy = true;
-                    wasm_bindgen_futures::spawn_local(deliver(self.gpu.clone(), Rc::clone(copy)));
+                    wasm_bindgen_futures::spawn_local(deliver(machine.gpu.clone(), Rc::clone(copy)));
                 }
             }
         }
@@ -119,13 +118,8 @@ impl Canvas {
 
 impl Copy {
     fn new(gpu: &Gpu, canvas: OffscreenCanvas) -> Result<Self, JsValue> {
-        let context = canvas.get_context("2d")?;
-        let context = context.ok_or_else(|| error::error("NoCanvas", "this canvas has no 2-D context"))?;
         Ok(Self {
-            // A canvas that showed another device's pictures keeps the last one meanwhile.
-            size: (canvas.width(), canvas.height()),
-            canvas,
-            context: context.unchecked_into(),
+            canvas: Canvas2d::new(canvas)?,
             painter: Rc::new(Painter::new(gpu, Offscreen::FORMAT)),
             offscreen: None,
             busy: false,
@@ -134,17 +128,9 @@ impl Copy {
     }
 
     fn resize(&mut self, size: (u32, u32)) {
-        if self.size != size {
-            self.size = size;
+        if self.canvas.resize(size) {
             self.offscreen = None;
-            self.canvas.set_width(size.0);
-            self.canvas.set_height(size.1);
         }
-    }
-
-    fn put(&self, texels: &[u8], size: (u32, u32)) -> Result<(), JsValue> {
-        let image = ImageData::new_with_u8_clamped_array_and_sh(Clamped(texels), size.0, size.1)?;
-        self.context.put_image_data(&image, 0.0, 0.0)
     }
 }
 
@@ -157,7 +143,7 @@ async fn deliver(gpu: Gpu, copy: Rc<RefCell<Copy>>) {
                 state.busy = false;
                 return;
             };
-            let size = state.size;
+            let size = state.canvas.size;
             let offscreen = state.offscreen.get_or_insert_with(|| Rc::new(Offscreen::new(&gpu, size)));
             let offscreen = Rc::clone(offscreen);
             (picture, Rc::clone(&state.painter), offscreen, size)
@@ -166,8 +152,8 @@ async fn deliver(gpu: Gpu, copy: Rc<RefCell<Copy>>) {
         let state = copy.borrow();
         // A device that was lost is reported by the next step; a picture whose
         // canvas was resized meanwhile is out of date.
-        if let (Ok(texels), true) = (painted, state.size == size) {
-            let _ = state.put(&texels, size);
+        if let (Ok(texels), true) = (painted, state.canvas.size == size) {
+            state.canvas.put(&texels);
         }
     }
 }

@@ -1,17 +1,57 @@
 //! The CPU machine: runs the kernels' fast forms, or their twins, one after the other.
 
+pub mod queue;
+
+pub use queue::CpuQueue;
+
 use crate::kernels::case::run;
 use crate::kernels::fast::Scratch;
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Class, Machine, MachineError, ProgramId, Table};
 
+/// Bytes of buffers, now and at the most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    pub bytes: u64,
+    pub peak_bytes: u64,
+}
+
 /// Buffers and programs in plain memory.
 #[derive(Debug, Default)]
 pub struct CpuMachine {
+    pub memory: Memory,
     buffers: Vec<Vec<u32>>,
     free: Vec<usize>,
     programs: Table<Vec<Dispatch>>,
     scratch: Scratch,
+}
+
+impl CpuMachine {
+    /// Words of a buffer.
+    pub fn words(&self, of: BufferId, at: usize, words: usize) -> &[u32] {
+        &self.buffers[of.0][at..at + words]
+    }
+
+    /// All of a buffer, as floats.
+    pub fn floats(&self, of: BufferId) -> &[f32] {
+        bytemuck::cast_slice(&self.buffers[of.0])
+    }
+
+    /// How many dispatches a program has.
+    pub fn dispatches(&self, program: ProgramId) -> usize {
+        self.programs.get(program.0).len()
+    }
+
+    /// Runs one dispatch of a program, if there is such a one.
+    pub fn dispatch(&mut self, program: ProgramId, row: usize, place: usize) {
+        let Self { buffers, programs, scratch, .. } = self;
+        let Some(dispatch) = programs.get(program.0).get(place) else { return };
+        let (kernel, params) = (dispatch.kernel, dispatch.params_at(row));
+        run(dispatch, buffers, |reads, writes| match kernel.fast {
+            Some(fast) => fast(params, reads, writes, scratch),
+            None => (kernel.twin)(params, reads, writes),
+        });
+    }
 }
 
 impl Machine for CpuMachine {
@@ -25,16 +65,23 @@ impl Machine for CpuMachine {
     }
 
     fn allocate(&mut self, words: usize) -> Result<BufferId, MachineError> {
+        let bytes = 4 * words as u64;
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(words).map_err(|_| MachineError::NoMemory { bytes })?;
+        buffer.resize(words, 0);
+        self.memory.bytes += bytes;
+        self.memory.peak_bytes = self.memory.peak_bytes.max(self.memory.bytes);
         let place = self.free.pop().unwrap_or_else(|| {
             self.buffers.push(Vec::new());
             self.buffers.len() - 1
         });
-        self.buffers[place] = vec![0; words];
+        self.buffers[place] = buffer;
         Ok(BufferId(place))
     }
 
     fn free(&mut self, buffer: BufferId) {
-        self.buffers[buffer.0] = Vec::new();
+        let given_back = std::mem::take(&mut self.buffers[buffer.0]);
+        self.memory.bytes -= 4 * given_back.len() as u64;
         self.free.push(buffer.0);
     }
 
@@ -66,14 +113,7 @@ impl Machine for CpuMachine {
     }
 
     fn run(&mut self, program: ProgramId, row: usize) {
-        let Self { buffers, programs, scratch, .. } = self;
-        for dispatch in programs.get(program.0) {
-            let (kernel, params) = (dispatch.kernel, dispatch.params_at(row));
-            run(dispatch, buffers, |reads, writes| match kernel.fast {
-                Some(fast) => fast(params, reads, writes, scratch),
-                None => (kernel.twin)(params, reads, writes),
-            });
-        }
+        (0..self.dispatches(program)).for_each(|place| self.dispatch(program, row, place));
     }
 
     fn submit(&mut self) {}
@@ -83,7 +123,7 @@ impl Machine for CpuMachine {
     }
 
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
-        Ok(self.buffers[from.0][at..at + words].to_vec())
+        Ok(self.words(from, at, words).to_vec())
     }
 }
 
