@@ -59,16 +59,15 @@ impl Memory {
     }
 }
 
-impl Memory {
-    /// The most words, of one sample, that are alive at one time.
-    pub fn most_alive(&self, graph: &Graph) -> u64 {
-        let lives = lives(graph);
-        let alive_at = |at: usize| {
-            let alive = |life: &Option<Life>| life.is_some_and(|life| life.first <= at && at <= life.last);
-            (0..lives.len()).filter(|i| alive(&lives[*i])).map(|i| graph.tensors[i].words()).sum()
-        };
-        (0..graph.ops.len() + 2).map(alive_at).max().unwrap_or(0)
-    }
+/// The most words, of one sample, that are alive at one time.
+pub fn most_alive(graph: &Graph) -> u64 {
+    let lives = lives(graph);
+    let alive_at = |at: usize| {
+        let now = Life { first: at, last: at };
+        let alive = lives.iter().zip(&graph.tensors).filter(|(life, _)| life.is_some_and(|l| l.meets(now)));
+        alive.map(|(_, tensor)| tensor.words()).sum()
+    };
+    (0..graph.ops.len() + 2).map(alive_at).max().unwrap_or(0)
 }
 
 /// The tensor whose buffer this one lies in, followed through concatenations.

@@ -3,7 +3,7 @@
 use super::choose::{self, Norm};
 use super::graph::{Graph, Op, TensorId, WeightId};
 use super::lower::{View, moments_of};
-use super::memory::Memory;
+use super::memory::{self, Memory};
 use super::pack;
 use crate::kernels::{ALL, BufferId, Dispatch, Kernel};
 use crate::machine::{Class, MachineError};
@@ -92,7 +92,7 @@ impl Plan {
     /// Bytes of the tensors that are alive at one time, where those are most: no plan could do
     /// with less working memory.
     pub fn live_bytes(&self, graph: &Graph) -> u64 {
-        4 * self.batch as u64 * self.memory.most_alive(graph)
+        4 * self.batch as u64 * memory::most_alive(graph)
     }
 
     /// What each kernel does in one pass: how often it runs, and its floating-point operations.
