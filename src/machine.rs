@@ -98,7 +98,7 @@ pub trait Machine {
 pub struct Trial {
     /// A buffer for each of the case's, and its words.
     pub buffers: Vec<(BufferId, usize)>,
-    program: ProgramId,
+    pub program: ProgramId,
 }
 
 impl Trial {

@@ -19,11 +19,12 @@ pub struct Memory {
 /// Buffers and programs in plain memory.
 #[derive(Debug, Default)]
 pub struct CpuMachine {
-    pub memory: Memory,
     buffers: Vec<Vec<u32>>,
     free: Vec<usize>,
     programs: Table<Vec<Dispatch>>,
     scratch: Scratch,
+    buffer_bytes: u64,
+    peak_bytes: u64,
 }
 
 impl CpuMachine {
@@ -47,10 +48,21 @@ impl CpuMachine {
         let Self { buffers, programs, scratch, .. } = self;
         let Some(dispatch) = programs.get(program.0).get(place) else { return };
         let (kernel, params) = (dispatch.kernel, dispatch.params_at(row));
+        scratch.begin(dispatch);
         run(dispatch, buffers, |reads, writes| match kernel.fast {
             Some(fast) => fast(params, reads, writes, scratch),
             None => (kernel.twin)(params, reads, writes),
         });
+        self.note_peak();
+    }
+
+    /// What its buffers take, with the forms of the weights that are kept beside them.
+    pub fn memory(&self) -> Memory {
+        Memory { bytes: self.buffer_bytes + self.scratch.weights.bytes(), peak_bytes: self.peak_bytes }
+    }
+
+    fn note_peak(&mut self) {
+        self.peak_bytes = self.peak_bytes.max(self.memory().bytes);
     }
 }
 
@@ -69,8 +81,8 @@ impl Machine for CpuMachine {
         let mut buffer = Vec::new();
         buffer.try_reserve_exact(words).map_err(|_| MachineError::NoMemory { bytes })?;
         buffer.resize(words, 0);
-        self.memory.bytes += bytes;
-        self.memory.peak_bytes = self.memory.peak_bytes.max(self.memory.bytes);
+        self.buffer_bytes += bytes;
+        self.note_peak();
         let place = self.free.pop().unwrap_or_else(|| {
             self.buffers.push(Vec::new());
             self.buffers.len() - 1
@@ -80,17 +92,20 @@ impl Machine for CpuMachine {
     }
 
     fn free(&mut self, buffer: BufferId) {
+        self.scratch.weights.forget(buffer);
         let given_back = std::mem::take(&mut self.buffers[buffer.0]);
-        self.memory.bytes -= 4 * given_back.len() as u64;
+        self.buffer_bytes -= 4 * given_back.len() as u64;
         self.free.push(buffer.0);
     }
 
     fn write(&mut self, to: BufferId, at: usize, data: &[u32]) {
+        self.scratch.weights.forget(to);
         self.buffers[to.0][at..at + data.len()].copy_from_slice(data);
     }
 
     fn copy(&mut self, from: (BufferId, usize), to: (BufferId, usize), words: usize) {
         let ((from, at), (to, place)) = (from, to);
+        self.scratch.weights.forget(to);
         if from == to {
             return self.buffers[to.0].copy_within(at..at + words, place);
         }
@@ -131,13 +146,32 @@ impl Machine for CpuMachine {
 mod tests {
     use super::*;
     use crate::kernels::ALL;
-    use crate::machine::run_case;
+    use crate::machine::{Trial, run_case};
 
     #[test]
     fn every_fast_form_equals_its_twin() {
         for case in ALL.iter().flat_map(|kernel| (kernel.cases)()) {
             let got = pollster::block_on(run_case(&mut CpuMachine::default(), &case)).unwrap();
             case.compare(&got).unwrap();
+        }
+    }
+
+    #[test]
+    fn weights_that_change_are_not_those_that_were_kept() {
+        use crate::kernels::{conv3x3, conv3x3_stride2, linear};
+        const WEIGHT: usize = 1;
+        for kernel in [&conv3x3::KERNEL, &conv3x3_stride2::KERNEL, &linear::KERNEL] {
+            for mut case in (kernel.cases)() {
+                let mut machine = CpuMachine::default();
+                let trial = Trial::start(&mut machine, &case).unwrap();
+                case.buffers[WEIGHT].reverse();
+                machine.write(trial.buffers[WEIGHT].0, 0, &case.buffers[WEIGHT]);
+                machine.run(trial.program, 0);
+                let words = trial.buffers.iter().map(|(id, words)| machine.words(*id, 0, *words).to_vec());
+                case.compare(&words.collect::<Vec<_>>()).unwrap();
+                trial.release(&mut machine);
+                assert_eq!(machine.memory().bytes, 0);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::fast::Scratch;
 use super::fast::epilogue::{Addend, Epilogue};
 use super::fast::image::Images;
 use super::fast::product::{Product, pack};
+use super::fast::weights::Form;
 use super::fast::winograd;
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::conv3x3::Params;
@@ -76,14 +77,17 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
         return winograd::convolve(&images, weight, columns, epilogue, scratch, y);
     }
     images.neighbourhoods((height, width), 1, 0, scratch);
-    pack(weight, columns, 9 * channels, columns, &mut scratch.panels);
+    let depth = 9 * channels;
+    let (x, starts, panels) = scratch.with_weights(Form::Panels { depth, columns }, |panels| {
+        pack(weight, columns, depth, columns, panels);
+    });
     let product = Product {
-        x: &scratch.image,
-        starts: &scratch.starts,
+        x,
+        starts,
         runs: Images::RUNS,
         run_length: images.run_length(),
         run_pitch: images.line(),
-        panels: &scratch.panels,
+        panels,
         columns,
         epilogue,
     };

@@ -5,6 +5,7 @@ use super::fast::Scratch;
 use super::fast::epilogue::{Addend, Epilogue};
 use super::fast::image::Images;
 use super::fast::product::{Product, pack};
+use super::fast::weights::Form;
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::conv3x3_stride2::Params;
 use crate::kernels::shaders::conv3x3_stride2::SHADER;
@@ -60,14 +61,17 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
     // Without padding at the left and at the top, that of the images is passed over.
     let first = 1 - p.pad as usize;
     images.neighbourhoods((p.out_height as usize, p.out_width as usize), 2, first, scratch);
-    pack(weight, columns, 9 * channels, columns, &mut scratch.panels);
+    let depth = 9 * channels;
+    let (x, starts, panels) = scratch.with_weights(Form::Panels { depth, columns }, |panels| {
+        pack(weight, columns, depth, columns, panels);
+    });
     let product = Product {
-        x: &scratch.image,
-        starts: &scratch.starts,
+        x,
+        starts,
         runs: Images::RUNS,
         run_length: images.run_length(),
         run_pitch: images.line(),
-        panels: &scratch.panels,
+        panels,
         columns,
         epilogue: Epilogue { addends: [Addend::bias(bias), Addend::NONE, Addend::NONE], scale: 1.0 },
     };

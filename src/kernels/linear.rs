@@ -4,13 +4,14 @@ use super::case::{random, zeros};
 use super::fast::Scratch;
 use super::fast::epilogue::{Addend, Epilogue};
 use super::fast::product::{Product, pack};
+use super::fast::weights::Form;
 use super::{BufferId, Case, Dispatch, Kernel, flat_grid, floats, output, params};
 pub use crate::kernels::shaders::linear::Params;
 use crate::kernels::shaders::linear::SHADER;
 
 pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases).with_fast(fast);
 
-/// Fewer rows than that are not worth the packing of the weights.
+/// Fewer rows than that do not fill a product's registers.
 const FEW_ROWS: u32 = 4;
 
 /// Buffers: x, weight, bias, residual, y.
@@ -56,14 +57,16 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
     let start = |row: u32| 4 * (row * p.in_pitch + p.in_offset) as usize;
     scratch.starts.clear();
     scratch.starts.extend((0..p.rows).map(start));
-    pack(weight, columns, depth, columns, &mut scratch.panels);
+    let (_, starts, panels) = scratch.with_weights(Form::Panels { depth, columns }, |panels| {
+        pack(weight, columns, depth, columns, panels);
+    });
     let product = Product {
         x,
-        starts: &scratch.starts,
+        starts,
         runs: 1,
         run_length: depth,
         run_pitch: 0,
-        panels: &scratch.panels,
+        panels,
         columns,
         epilogue: Epilogue {
             addends: [

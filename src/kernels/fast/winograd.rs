@@ -8,6 +8,7 @@ use super::image::Images;
 use super::lanes::{self, Job, LANES, Lanes};
 use super::product::{PANEL, ROWS, accumulate};
 use super::split::each_chunk;
+use super::weights::Form;
 
 /// Places of a transformed tile.
 const PLACES: usize = 16;
@@ -37,11 +38,13 @@ pub fn convolve(
 ) {
     let Images { batch, height, width, channels, .. } = *images;
     images.neighbourhoods((height / 2, width / 2), 2, 0, scratch);
-    transform_weights(weight, channels, columns, &mut scratch.panels);
     let across = width / 2;
     let lines = PIECE.div_ceil(across);
     let y = &mut y[..batch * height * width * pitch];
-    let Scratch { image, starts, panels } = &*scratch;
+    let (image, starts, panels) =
+        scratch.with_weights(Form::Winograd { depth: channels, columns }, |panels| {
+            transform_weights(weight, channels, columns, panels);
+        });
     each_chunk(y, lines * 2 * width * pitch, 4 * channels, |i, y| {
         let tiles = i * lines * across..starts.len().min((i + 1) * lines * across);
         let layout = Layout { images, columns, pitch, offset };

@@ -200,7 +200,7 @@ pub fn time(
 
 /// Bytes of buffers, now and at the most.
 pub fn memory(machine: &PageMachine) -> [u64; 2] {
-    let memory = machine.ask(|queue| queue.machine().memory);
+    let memory = machine.ask(|queue| queue.machine().memory());
     [memory.bytes, memory.peak_bytes]
 }
 
