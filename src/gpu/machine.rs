@@ -2,6 +2,7 @@
 
 use super::Gpu;
 use super::pipeline::Pipelines;
+use crate::kernels::shaders::Shader;
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Class, Machine, MachineError, ProgramId, Table};
 
@@ -78,6 +79,11 @@ impl GpuMachine {
     /// The commands of the submission in the making.
     pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
         self.encoder.get_or_insert_with(|| self.gpu.device.create_command_encoder(&Default::default()))
+    }
+
+    /// Has a pipeline made ahead of the programs that use it.
+    pub fn make_pipeline(&mut self, shader: &'static Shader) {
+        self.pipelines.get(&self.gpu.device, shader);
     }
 
     /// Every buffer of this machine is made here.

@@ -39,8 +39,7 @@ impl Model {
 
     /// Height and width of a sample, where nothing else is asked for.
     pub fn size(&self) -> (usize, usize) {
-        let stride = self.unet.config.stride();
-        self.unet.config.sample_size.unwrap_or((stride.max(32), stride.max(32)))
+        self.unet.config.size()
     }
 
     /// Channels of a sample.

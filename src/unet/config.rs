@@ -176,6 +176,12 @@ impl UNetConfig {
         1 << (self.levels() - 1)
     }
 
+    /// Height and width of a sample, where nothing else is asked for.
+    pub fn size(&self) -> (usize, usize) {
+        let side = self.stride().max(32);
+        self.sample_size.unwrap_or((side, side))
+    }
+
     /// Checks that a sample of `height` × `width` can go through every level and back.
     pub fn check_size(&self, height: usize, width: usize) -> Result<(), ConfigError> {
         let (stride, levels) = (self.stride(), self.levels());

@@ -17,6 +17,7 @@ mod microscope;
 mod moment;
 mod proof;
 mod race;
+mod ready;
 mod runs;
 mod samplers;
 mod scheduler;

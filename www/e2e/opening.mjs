@@ -43,6 +43,30 @@ test('opens with the picture moving within 5 s cold, and 2 s warm', async (url) 
   });
 });
 
+/** What each part of opening may take, in milliseconds, on two cores without a graphics card. */
+const BOUNDS = {
+  'Page and scripts': 1500,
+  'Engine, fetched and compiled': 800,
+  'Device found': 500,
+  'Model, fetched and checked': 3000,
+  'Shaders compiled': 4000,
+  'Weights unpacked and uploaded': 250,
+  'Run set up': 200,
+  'First step': 1500,
+};
+
+test('opening: no part of it takes longer than it may', async (url) => {
+  await visit(`${url}#proof?model=portraits`, async ({ page }) => {
+    const list = page.getByRole('list', { name: 'How this visit began' });
+    await list.getByText('First step').waitFor();
+    for (const [part, most] of Object.entries(BOUNDS)) {
+      const text = await list.getByRole('listitem').filter({ hasText: part }).innerText();
+      const ms = Number(/([\d,]+) ms/.exec(text)?.[1].replace(',', ''));
+      assert.ok(ms <= most, `${part}: ${ms} ms, at most ${most}`);
+    }
+  });
+});
+
 /** Holds the weights back until `release` is called. */
 function holdWeights() {
   let release;

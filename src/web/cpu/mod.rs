@@ -17,6 +17,7 @@ use super::facts::DeviceFacts;
 use super::self_test::Found;
 use super::steps::now;
 use crate::cpu::{CpuMachine, CpuQueue};
+use crate::kernels::shaders::Shader;
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Class, Machine, MachineError, ProgramId};
 pub use screen::Screen;
@@ -212,6 +213,11 @@ pub fn limits(_: &PageMachine) -> Result<[JsValue; 2], JsValue> {
 /// There is none of these kernels.
 pub async fn test_drawing(_: &RefCell<engine::State>) -> Result<Found, MachineError> {
     Err(MachineError::Failed { reason: "there is no such kernel".into() })
+}
+
+/// Nothing has to be compiled.
+pub async fn make_ready(_: &RefCell<engine::State>, _: &Shader) -> Result<(), MachineError> {
+    Ok(())
 }
 
 /// There are no shaders to say anything against.

@@ -17,6 +17,7 @@ use crate::gpu::painter::Offscreen;
 use crate::gpu::{GpuMachine, Painter, Picture};
 use crate::kernels::case::{random, relative_error};
 use crate::kernels::present::{Grid, SHADER, twin};
+use crate::kernels::shaders::Shader;
 use crate::machine::{Machine, MachineError, ProgramId};
 use adapter::Adapter;
 pub use screen::Screen;
@@ -112,6 +113,18 @@ fn named(of: &wgpu::Limits) -> Result<JsValue, JsValue> {
         ("maxComputeInvocationsPerWorkgroup", of.max_compute_invocations_per_workgroup.into()),
         ("maxComputeWorkgroupStorageSize", of.max_compute_workgroup_storage_size.into()),
     ])
+}
+
+/// Makes a shader's pipeline, and waits until the device has compiled it: others that ask something
+/// of the device come between two of these.
+pub async fn make_ready(state: &RefCell<State>, shader: &'static Shader) -> Result<(), MachineError> {
+    let compiled = {
+        let machine = &mut state.borrow_mut().machine;
+        let scope = listen(machine);
+        machine.make_pipeline(shader);
+        heard(scope)
+    };
+    compiled.await.map_or(Ok(()), |reason| Err(MachineError::Failed { reason }))
 }
 
 /// Starts to listen for what the device says against shaders.

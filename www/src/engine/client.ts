@@ -37,7 +37,14 @@ export class EngineClient {
         SURFACES.map((surface) => [surface, this.canvases[surface].transferControlToOffscreen()]),
       ) as Record<Surface, OffscreenCanvas>;
       wire.postMessage(
-        { type: 'boot', model, base, preference, surfaces } satisfies ToWorker,
+        {
+          type: 'boot',
+          model,
+          base,
+          origin: performance.timeOrigin,
+          preference,
+          surfaces,
+        } satisfies ToWorker,
         Object.values(surfaces),
       );
     });

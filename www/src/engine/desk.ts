@@ -1,6 +1,6 @@
 import models from 'virtual:models';
 import { findEngine, type Found, type Preference } from './engines';
-import { GOLDEN, neededFiles, type ModelFile } from './files';
+import { configOf, GOLDEN, neededFiles, type ModelFile } from './files';
 import { Player } from './player';
 import {
   isLoss,
@@ -13,6 +13,8 @@ import {
 import { answerProof } from './proof';
 import { race } from './racing';
 import { Recovery } from './recovery';
+import { getReady } from './shaders';
+import { spans, trace, traced } from './startup';
 import type { Engine, RaceWish, Surface } from './types';
 import { fetchGolden, fetchModel, purgeCache } from './weights';
 
@@ -36,11 +38,18 @@ interface Opened {
   folder: URL;
 }
 
+/** A model on its way; its config is there before its weights, or `undefined` if it never will be. */
+interface Coming {
+  config: Promise<string | undefined>;
+  opened: Promise<Opened>;
+}
+
 let end: WireEnd;
 let thread: ThreadName;
 /** The latest one, where a device was lost. */
 let desk: Promise<Desk>;
 let base: string;
+let origin: number;
 let loaded: (Desk & Opened) | undefined;
 /** Counts the models that were asked for: only the latest one is opened. */
 let wishes = 0;
@@ -80,22 +89,34 @@ function install({ engine, chosen }: Found): void {
   });
 }
 
-async function createDesk(preference: Preference, opened: Promise<Opened>): Promise<Desk> {
+async function prepare(engine: Engine, config: Coming['config']): Promise<void> {
+  const text = await config;
+  if (text === undefined) return;
+  await getReady(engine, text, (shaders) => {
+    post({ type: 'shaders', shaders });
+  });
+}
+
+async function createDesk(preference: Preference, { config, opened }: Coming): Promise<Desk> {
   const weights = opened.then(
     (model) => model.weights,
     () => undefined,
   );
-  const found = await findEngine(preference, weights, (key, trial) => {
+  const first = { weights, prepare: (engine: Engine) => prepare(engine, config) };
+  const found = await findEngine(preference, first, (key, trial) => {
     post({ type: 'trial', key, trial });
   });
   post({ type: 'samplers', samplers: found.module.samplers() });
   install(found);
+  let started: number | undefined;
   const player = new Player(
     found.engine,
     (generation, run) => {
+      started ??= performance.now();
       post({ type: 'started', generation, run });
     },
     (position) => {
+      if (started !== undefined && position.ms_per_step > 0) trace('first step', started);
       post({ type: 'frame', ...position });
     },
     failRun,
@@ -121,33 +142,45 @@ async function rebuild(): Promise<void> {
   post({ type: 'recovered' });
 }
 
+const textOf = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
+
 /** Fetches a model of the page's own host. */
-async function fetchShipped(name: string, current: () => boolean): Promise<Opened> {
+function fetchShipped(name: string, current: () => boolean): Coming {
   const files = models[name]?.files;
   if (!files) throw new Error(`This page was built without the model “${name}”.`);
   const folder = new URL(`models/${name}/`, base);
-  const weights = await fetchModel(files, folder, (download) => {
+  const coming = fetchModel(files, folder, (download) => {
     if (current()) post({ type: 'download', download });
   });
-  return { weights, files, folder };
+  const config = Promise.resolve(configOf(coming)).then(textOf, () => undefined);
+  const entries = [...coming].map(async ([path, data]) => [path, await data] as const);
+  const whole = traced('weights', () => Promise.all(entries));
+  const opened = whole.then((entries) => ({ weights: new Map(entries), files, folder }));
+  return { config, opened };
+}
+
+/** A model that somebody dropped on the page. */
+function dropped(weights: Map<string, Uint8Array>): Coming {
+  const opened = { weights, files: [], folder: new URL(base) };
+  return { config: Promise.resolve(textOf(configOf(weights))), opened: Promise.resolve(opened) };
 }
 
 /** Opens a model in the place of the one that is there, which comes back if it cannot be. */
-async function open(
-  name: string,
-  fetch: (current: () => boolean) => Promise<Opened>,
-): Promise<void> {
+async function open(name: string, fetch: (current: () => boolean) => Coming): Promise<void> {
   const wish = ++wishes;
   const current = () => wish === wishes;
   loaded?.player.clear();
   let emptied = false;
   try {
-    const opened = await fetch(current);
+    const coming = fetch(current);
+    const ready = desk.then(({ engine }) => prepare(engine, coming.config));
+    // An engine that cannot be had is told at once.
+    const [opened] = await Promise.all([coming.opened, ready]);
     const at = await desk;
     if (!current()) return;
     emptied = true;
     const { engine } = at;
-    const model = engine.load(opened.weights);
+    const model = await traced('upload', () => engine.load(opened.weights));
     loaded = { ...at, ...opened };
     post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
@@ -159,13 +192,12 @@ async function open(
 }
 
 async function boot(message: Boot): Promise<void> {
-  ({ base, surfaces } = message);
+  ({ base, origin, surfaces } = message);
   const { model, preference } = message;
   await open(model, (current) => {
-    const opened = fetchShipped(model, current);
-    desk = createDesk(preference, opened);
-    // An engine that cannot be had is told at once.
-    return Promise.all([opened, desk]).then(([first]) => first);
+    const coming = fetchShipped(model, current);
+    desk = createDesk(preference, coming);
+    return coming;
   });
   const files = Object.values(models).flatMap((model) => model.files);
   void purgeCache(files).catch(() => undefined);
@@ -212,6 +244,8 @@ async function answer(
       return engine.strips(question.x0, question.noise_seed, question.rescaled);
     case 'self_test':
       return engine.self_test(weights.get(GOLDEN) ?? (await fetchGolden(files, folder)));
+    case 'startup':
+      return spans(origin);
     case 'proof':
       return { ...engine.proof(), files: neededFiles(files) };
     default:
@@ -262,7 +296,9 @@ function handle(message: AboutRun, at: Desk & Opened): void {
     case 'run':
       attempt('run', () => {
         const { generation, route, motion, stop_at } = message;
+        const start = performance.now();
         player.start(generation, route, motion, stop_at);
+        trace('run', start);
       });
       break;
     case 'fork':
@@ -327,8 +363,7 @@ function receive({ data }: MessageEvent<ToWorker>): void {
     boot(data).catch(fail);
   } else if (data.type === 'model') {
     const { model, files } = data;
-    const own = files && { weights: files, files: [], folder: new URL(base) };
-    open(model, async (current) => own ?? fetchShipped(model, current)).catch(fail);
+    open(model, (current) => (files ? dropped(files) : fetchShipped(model, current))).catch(fail);
   } else {
     recovery.when(() => perform(data));
   }

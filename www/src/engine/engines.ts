@@ -7,6 +7,7 @@ import {
   type Problem,
   type Trial,
 } from './protocol';
+import { traced } from './startup';
 import type { Engine } from './types';
 
 export type EngineModule = typeof gpuModule;
@@ -35,18 +36,26 @@ async function load(kind: EngineKind): Promise<EngineModule> {
 }
 
 async function open(chosen: Chosen): Promise<Found> {
-  const module = await load(chosen.kind);
-  return { module, engine: await module.Engine.create(), chosen };
+  const module = await traced('engine', () => load(chosen.kind));
+  const engine = await traced('device', () => module.Engine.create());
+  return { module, engine, chosen };
+}
+
+/** The model that comes first, for an engine that is being found; `undefined` if it cannot be had. */
+export interface FirstModel {
+  weights: Promise<Map<string, Uint8Array> | undefined>;
+  /** Gets an engine ready for its network. */
+  prepare: (engine: Engine) => Promise<void>;
 }
 
 /**
  * Finds the engine for this browser: as is wished, or else the GPU's where there is one. Of a
- * software adapter it is found out by a trial on `weights` whether the CPU is faster, once: `learn`
- * hears of it. Where they cannot be had there is no trial.
+ * software adapter it is found out by a trial on the model's weights whether the CPU is faster,
+ * once: `learn` hears of it. Where they cannot be had there is no trial.
  */
 export async function findEngine(
   { wish, trials }: Preference,
-  weights: Promise<Map<string, Uint8Array> | undefined>,
+  { weights, prepare }: FirstModel,
   learn: (key: string, trial: Trial) => void,
 ): Promise<Found> {
   const onCpu = { kind: 'cpu', wish, lack: null, trial: null } as const;
@@ -65,8 +74,9 @@ export async function findEngine(
     return open({ ...onCpu, lack });
   }
   if (wish !== 'auto' || known || !found.engine.device().software) return found;
-  const files = await weights;
-  return files ? tryBoth(found, files, (trial) => learn(key, trial)) : found;
+  const [files] = await Promise.all([weights, prepare(found.engine)]);
+  if (!files) return found;
+  return traced('trial', () => tryBoth(found, files, (trial) => learn(key, trial)));
 }
 
 const isFaster = ({ cpu_ms, gpu_ms }: Trial) => cpu_ms < gpu_ms;

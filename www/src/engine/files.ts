@@ -11,4 +11,8 @@ export const GOLDEN = 'golden.safetensors';
 /** What a model is fetched as. */
 export const neededFiles = (files: ModelFile[]) => files.filter((file) => file.path !== GOLDEN);
 
+/** The network's config, in either layout of a folder. */
+export const configOf = <T>(files: Map<string, T>) =>
+  files.get('unet/config.json') ?? files.get('config.json');
+
 export const totalBytes = (files: ModelFile[]) => files.reduce((sum, file) => sum + file.bytes, 0);

@@ -1,6 +1,8 @@
 import type { Preference } from './engines';
 import type { ProofAnswers, ProofQuestion } from './proof';
 import type { RaceNews } from './racing';
+import type { Shaders } from './shaders';
+import type { Span } from './startup';
 import type {
   ChainMoment,
   DeviceFacts,
@@ -36,6 +38,7 @@ export interface Answers extends ProofAnswers {
   plan_steps: PlanFacts;
   strips: Strips;
   self_test: SelfTest;
+  startup: Span[];
 }
 
 export type Question =
@@ -51,6 +54,7 @@ export type Question =
   | { ask: 'plan_steps'; recipe: Recipe }
   | { ask: 'strips'; x0: Float32Array; noise_seed: number; rescaled: boolean }
   | { ask: 'self_test' }
+  | { ask: 'startup' }
   | ProofQuestion;
 
 /** `play` goes on from the frame that is shown; `finish` computes the rest, then shows the end. */
@@ -125,6 +129,8 @@ export type ToWorker =
       type: 'boot';
       model: string;
       base: string;
+      /** When the page was asked for: its clock's `timeOrigin`. */
+      origin: number;
       preference: Preference;
       surfaces: Record<Surface, OffscreenCanvas>;
     }
@@ -169,9 +175,16 @@ export interface Download {
   cached: boolean;
 }
 
+/** How far the opening of a model has come. */
+export interface Opening {
+  download: Download | null;
+  shaders: Shaders | null;
+}
+
 /** What the engine tells unasked. */
 export type News =
   | { type: 'download'; download: Download }
+  | { type: 'shaders'; shaders: Shaders }
   | { type: 'samplers'; samplers: Sampler[] }
   | { type: 'device'; device: DeviceFacts; thread: ThreadName; chosen: Chosen }
   /** To be remembered: another visit need not find it out again. */

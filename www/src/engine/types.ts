@@ -351,6 +351,10 @@ export interface Engine extends ProofEngine {
   free(): void;
   /** Waits until the device is gone; a new engine can then take over the canvases. */
   lost(): Promise<void>;
+  /** The kernels that runs of a network take on this device, by the text of its `config.json`. */
+  kernels(config: string): string[];
+  /** Makes a kernel's pipeline, and waits until the device has it. */
+  make_ready(kernel: string): Promise<void>;
   /** Replaces the model, and ends its run. */
   load(files: Map<string, Uint8Array>): ModelFacts;
   attach(surface: Surface, canvas: OffscreenCanvas): void;

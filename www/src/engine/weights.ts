@@ -109,27 +109,23 @@ export async function purgeCache(current: ModelFile[]): Promise<void> {
   await Promise.all(stale.map((request) => cache.delete(request)));
 }
 
-/** Fetches, checks and caches what the engine needs to load a model. */
-export async function fetchModel(
+/** Fetches, checks and caches what the engine needs to load a model: each file when it is there. */
+export function fetchModel(
   files: ModelFile[],
   folder: URL,
   onProgress: (download: Download) => void,
-): Promise<Map<string, Uint8Array>> {
-  const cache = await openCache();
+): Map<string, Promise<Uint8Array>> {
+  const cache = openCache();
   const wanted = neededFiles(files);
   const download = { received: 0, total: totalBytes(wanted), cached: true };
   onProgress({ ...download });
-  const entries = await Promise.all(
-    wanted.map(async (file): Promise<[string, Uint8Array]> => {
-      const data = await fetchFile(file, folder, cache, (count, cached) => {
-        download.received += count;
-        download.cached &&= cached;
-        onProgress({ ...download });
-      });
-      return [file.path, data];
-    }),
-  );
-  return new Map(entries);
+  const fetched = async (file: ModelFile) =>
+    fetchFile(file, folder, await cache, (count, cached) => {
+      download.received += count;
+      download.cached &&= cached;
+      onProgress({ ...download });
+    });
+  return new Map(wanted.map((file) => [file.path, fetched(file)]));
 }
 
 export async function fetchGolden(files: ModelFile[], folder: URL): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import type { Benchmark, KernelTest, KernelTime, Memory, ProofAnswers } from '../engine/proof';
 import type { Answers, Question } from '../engine/protocol';
+import type { Span } from '../engine/startup';
 import type { SelfTest } from '../engine/types';
 import { errorText } from './format';
 import type { Studio } from './studio.svelte';
@@ -19,6 +20,8 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 export class Proof {
   facts: ProofAnswers['proof'] | null = $state.raw(null);
   memory: Memory | null = $state.raw(null);
+  /** How the visit began. */
+  startup: Span[] = $state.raw([]);
   golden: 'none' | 'running' | SelfTest | Error = $state.raw('none');
   tests: KernelTest[] = $state.raw([]);
   times: KernelTime[] = $state.raw([]);
@@ -51,13 +54,15 @@ export class Proof {
   /** What is known without computing anything. */
   async look(): Promise<void> {
     const model = this.#model;
-    const [facts, memory] = await Promise.all([
+    const [facts, memory, startup] = await Promise.all([
       this.facts ?? this.#ask({ ask: 'proof' }),
       this.#ask({ ask: 'memory' }),
+      this.#ask({ ask: 'startup' }),
     ]);
     if (model !== this.#model) return;
     this.facts = facts;
     this.memory = memory;
+    this.startup = startup;
   }
 
   /** The first run of a model is at rest: now its network can be checked without anyone waiting. */

@@ -2,7 +2,7 @@ import { EngineClient } from '../engine/client';
 import {
   problemOf,
   type Chosen,
-  type Download,
+  type Opening,
   type News,
   type Position,
   type Problem,
@@ -55,7 +55,7 @@ export class Studio {
   page: PageState = $state(parseHash('', NAMES, SAMPLINGS).state);
   notes: string[] = $state([]);
 
-  download: Download | null = $state.raw(null);
+  opening: Opening = $state({ download: null, shaders: null });
   samplers: Sampler[] = $state.raw([]);
   device: DeviceFacts | null = $state.raw(null);
   chosen: Chosen | null = $state.raw(null);
@@ -292,7 +292,8 @@ export class Studio {
     const files = model === OWN ? this.own?.files : undefined;
     this.page.weights = weightsOf(model);
     this.post({ type: 'model', model, ...(files && { files }) });
-    this.model = this.run = this.download = null;
+    this.model = this.run = null;
+    this.opening = { download: null, shaders: null };
     this.playback.clear();
     this.forward.clear();
     this.tree.clear();
@@ -385,7 +386,10 @@ export class Studio {
   #receive(message: News): void {
     switch (message.type) {
       case 'download':
-        this.download = message.download;
+        this.opening.download = message.download;
+        break;
+      case 'shaders':
+        this.opening.shaders = message.shaders;
         break;
       case 'samplers':
         this.samplers = message.samplers;
