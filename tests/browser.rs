@@ -73,7 +73,8 @@ async fn check_network_on<M: Machine>(machine: &mut M, device: &str, name: &str,
     let io = files["io.safetensors"].clone();
     let io = SafeTensors::deserialize(&io).unwrap();
     let model = ModelFolder::open(files).unwrap();
-    let unet = UNet::load(machine, model.config, model.weights).unwrap();
+    let weights = model.weights(files).unwrap();
+    let unet = UNet::load(machine, model.config, weights).unwrap();
     let shape = io.tensor("sample").unwrap().shape().to_vec();
     let mut timesteps: Vec<f32> = integers(&io, "timestep").unwrap().iter().map(|t| *t as f32).collect();
     timesteps.resize(shape[0], timesteps[0]);

@@ -18,7 +18,8 @@ use safetensors::SafeTensors;
 /// The relative error of one folder on a machine.
 async fn error_of(machine: &mut impl Machine, folder: &PathBuf) -> f32 {
     let model = ModelFolder::open(folder).unwrap();
-    let unet = UNet::load(machine, model.config, model.weights).unwrap();
+    let weights = model.weights(folder).unwrap();
+    let unet = UNet::load(machine, model.config, weights).unwrap();
     let bytes = std::fs::read(folder.join("io.safetensors")).unwrap();
     let io = SafeTensors::deserialize(&bytes).unwrap();
     let (shape, sample) = tensor(&io, "sample").unwrap();

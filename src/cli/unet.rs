@@ -59,7 +59,8 @@ impl Network {
         let found = ModelFolder::open(folder).map_err(|e| CliError::model(folder, e))?;
         let scheduler = found.scheduler.as_deref().map(SchedulerConfig::from_json).transpose();
         let scheduler = scheduler.map_err(|e| CliError::model(folder, e))?;
-        let unet = UNet::load(machine, found.config, found.weights);
+        let weights = found.weights(folder).map_err(|e| CliError::model(folder, e))?;
+        let unet = UNet::load(machine, found.config, weights);
         let unet = unet.map_err(|e| CliError::model(folder, e))?;
         Ok(Self { unet, scheduler, facts: found.facts, attributes: found.attributes })
     }

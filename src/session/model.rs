@@ -3,6 +3,7 @@
 use super::SessionError;
 use crate::diffusion::scheduler_config::SchedulerConfig;
 use crate::machine::Machine;
+use crate::unet::arriving::Arriving;
 use crate::unet::attributes::Attributes;
 use crate::unet::facts::Facts;
 use crate::unet::folder::{Files, ModelFolder};
@@ -12,7 +13,6 @@ use crate::unet::network::UNet;
 #[derive(Debug)]
 pub struct Model {
     pub unet: UNet,
-    /// diffusers' defaults of `DDPMScheduler` where the folder has no scheduler.
     pub scheduler: SchedulerConfig,
     pub facts: Facts,
     /// What the model can be asked for, where that is not a class.
@@ -22,13 +22,25 @@ pub struct Model {
 impl Model {
     pub fn load<M: Machine>(machine: &mut M, files: &dyn Files) -> Result<Self, SessionError> {
         let folder = ModelFolder::open(files)?;
-        let scheduler = match &folder.scheduler {
-            Some(json) => SchedulerConfig::from_json(json)?,
-            None => {
-                SchedulerConfig { class_name: Some("DDPMScheduler".into()), ..SchedulerConfig::default() }
+        let weights = folder.weights(files)?;
+        let arriving = Arriving::whole(folder.config.clone(), weights);
+        Self::finish(machine, folder, arriving)
+    }
+
+    /// Of a folder whose weights came by themselves.
+    pub fn finish<M: Machine>(
+        machine: &mut M,
+        folder: ModelFolder,
+        arriving: Arriving,
+    ) -> Result<Self, SessionError> {
+        let scheduler = match scheduler(&folder) {
+            Ok(scheduler) => scheduler,
+            Err(error) => {
+                arriving.abandon(machine);
+                return Err(error);
             }
         };
-        let unet = UNet::load(machine, folder.config, folder.weights)?;
+        let unet = arriving.finish(machine)?;
         Ok(Self { unet, scheduler, facts: folder.facts, attributes: folder.attributes })
     }
 
@@ -50,5 +62,15 @@ impl Model {
     /// The values that are drawn black and white.
     pub fn value_range(&self) -> [f32; 2] {
         self.facts.value_range.unwrap_or([-1.0, 1.0])
+    }
+}
+
+/// diffusers' defaults of `DDPMScheduler` where the folder has no scheduler.
+fn scheduler(folder: &ModelFolder) -> Result<SchedulerConfig, SessionError> {
+    match &folder.scheduler {
+        Some(json) => Ok(SchedulerConfig::from_json(json)?),
+        None => {
+            Ok(SchedulerConfig { class_name: Some("DDPMScheduler".into()), ..SchedulerConfig::default() })
+        }
     }
 }

@@ -82,11 +82,12 @@ fn checked_size(path: &str, size: u64, limit: u64) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// A model as its folder describes it; the weights are read but not yet taken.
+/// A model as its folder describes it, without its weights.
 #[derive(Debug)]
 pub struct ModelFolder {
     pub config: UNetConfig,
-    pub weights: Weights,
+    /// The folder of the network's own files.
+    unet: &'static str,
     /// The text of `scheduler_config.json`, if there is one.
     pub scheduler: Option<String>,
     pub facts: Facts,
@@ -152,7 +153,12 @@ impl ModelFolder {
         };
         let scheduler = text(files, &format!("{scheduler}scheduler_config.json"))?;
         let attributes = attributes(files, &config)?;
-        Ok(Self { config, weights: weights(files, unet)?, scheduler, facts, attributes })
+        Ok(Self { config, unet, scheduler, facts, attributes })
+    }
+
+    /// The network's weights, of the same folder.
+    pub fn weights(&self, files: &dyn Files) -> Result<Weights, FolderError> {
+        weights(files, self.unet)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The U-Net: a diffusers model folder → graph → plan → dispatches.
 
+pub mod arriving;
 pub mod attributes;
 pub mod build;
 pub mod choose;

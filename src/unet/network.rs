@@ -1,9 +1,10 @@
 //! A network with its weights on a machine, and instances of it at a batch size.
 
+use super::arriving::Arriving;
 use super::build::build;
 use super::config::{ClassEmbedding, ConfigError, UNetConfig};
 use super::graph::{Condition, Graph, WeightSpec};
-use super::pack::{self, pack};
+use super::pack;
 use super::pixels::{to_nchw, to_nhwc};
 use super::plan::{Buffer, Plan};
 use super::time::{TimeProjection, padded};
@@ -71,19 +72,24 @@ impl UNet {
     pub fn load<M: Machine>(
         machine: &mut M,
         config: UNetConfig,
-        mut weights: Weights,
+        weights: Weights,
     ) -> Result<Self, UNetError> {
-        // The weights and their order are the same at every image size.
-        let specs = build(&config, config.stride(), config.stride()).weights;
-        let time = TimeProjection::load(&config, &mut weights)?;
-        let mut packed = Vec::with_capacity(specs.len());
-        for spec in &specs {
-            packed.push(pack(spec, &mut weights)?);
-        }
-        weights.finish()?;
-        let weights = packed.iter().map(|w| machine.upload(w)).collect::<Result<_, _>>()?;
-        machine.health()?;
-        Ok(Self { config, time, weights, specs })
+        Arriving::whole(config, weights).finish(machine)
+    }
+
+    /// Of weights that are on a machine.
+    pub(super) fn on_machine(
+        config: UNetConfig,
+        time: TimeProjection,
+        weights: Vec<BufferId>,
+        specs: Vec<WeightSpec>,
+    ) -> Self {
+        Self { config, time, weights, specs }
+    }
+
+    /// Where its weights are.
+    pub fn buffers(&self) -> impl Iterator<Item = BufferId> + '_ {
+        self.weights.iter().copied()
     }
 
     /// Gives the weights' memory back.

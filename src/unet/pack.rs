@@ -53,6 +53,18 @@ pub fn pack(spec: &WeightSpec, weights: &mut Weights) -> Result<Vec<u32>, Weight
     Ok(values.into_iter().map(f32::to_bits).collect())
 }
 
+/// The tensors of the file that it is made of.
+pub fn names(spec: &WeightSpec) -> impl Iterator<Item = &str> {
+    let (one, parts) = match spec {
+        WeightSpec::Conv { name, .. } | WeightSpec::Vector { name, .. } | WeightSpec::Table { name, .. } => {
+            (Some(name), &[][..])
+        }
+        WeightSpec::Linear { parts, .. } | WeightSpec::Bias { parts } => (None, &parts[..]),
+        WeightSpec::Constant { .. } => (None, &[][..]),
+    };
+    one.into_iter().chain(parts.iter().map(|(name, _)| name)).map(String::as_str)
+}
+
 /// How many parameters of the file a weight holds.
 pub fn parameters(spec: &WeightSpec) -> u64 {
     let count = match spec {

@@ -29,13 +29,16 @@ pub struct Tensor {
     pub values: Vec<f32>,
 }
 
-/// A weight file whose layout is sound and whose tensors have not all been taken.
+/// A weight file whose layout is sound and whose tensors have not all been taken. Its last bytes may
+/// still be on their way.
 #[derive(Clone, Debug)]
 pub struct Weights {
     file: String,
     bytes: Vec<u8>,
     /// Where the data begin in `bytes`; the tensors' offsets count from here.
     data: usize,
+    /// Where they should end.
+    end: usize,
     tensors: Tensors,
 }
 
@@ -90,10 +93,47 @@ impl fmt::Display for Nearest {
 impl Weights {
     /// Reads the header of a `.safetensors` file; `file` names it in errors.
     pub fn parse(bytes: Vec<u8>, file: &str) -> Result<Self, WeightsError> {
+        let weights = Self::begin(bytes, file)?;
+        weights.check_length()?;
+        Ok(weights)
+    }
+
+    /// Whether the beginning of a file is enough for [`Self::begin`].
+    pub(super) fn has_header(bytes: &[u8]) -> bool {
+        let length = bytes.first_chunk::<LENGTH>().map(|length| u64::from_le_bytes(*length));
+        length.is_some_and(|length| length <= (bytes.len() - LENGTH) as u64)
+    }
+
+    /// Reads the header of a file that may still be arriving.
+    pub(super) fn begin(bytes: Vec<u8>, file: &str) -> Result<Self, WeightsError> {
         match read_header(&bytes) {
-            Ok((data, tensors)) => Ok(Self { file: file.into(), bytes, data, tensors }),
+            Ok((data, end, tensors)) => Ok(Self { file: file.into(), bytes, data, end, tensors }),
             Err(fault) => Err(WeightsError { file: file.into(), fault }),
         }
+    }
+
+    /// Goes on with bytes that have arrived.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether all of a tensor is there. There is nothing to wait for where the file has none of
+    /// this name.
+    pub(super) fn has_arrived(&self, name: &str) -> bool {
+        let info = old_name(name).and_then(|old| self.tensors.get(&old)).or_else(|| self.tensors.get(name));
+        info.is_none_or(|info| self.data.saturating_add(info.data_offsets.1) <= self.bytes.len())
+    }
+
+    /// Checks that the file is whole, and has no more than it should.
+    pub(super) fn check_length(&self) -> Result<(), WeightsError> {
+        let found = self.bytes.len();
+        if found < self.end {
+            return Err(self.error(Fault::Truncated { found, needed: self.end as u64 }));
+        }
+        if found > self.end {
+            return Err(self.error(Fault::Trailing(found - self.end)));
+        }
+        Ok(())
     }
 
     /// The names of the tensors that have not been taken, in alphabetical order.
@@ -212,8 +252,8 @@ const MAX_RANK: usize = 8;
 
 type Tensors = BTreeMap<String, TensorInfo>;
 
-/// Where the data begin, and the tensors, which tile the data without a gap or an overlap.
-fn read_header(bytes: &[u8]) -> Result<(usize, Tensors), Fault> {
+/// Where the data begin and end, and the tensors, which tile the data without a gap or an overlap.
+fn read_header(bytes: &[u8]) -> Result<(usize, usize, Tensors), Fault> {
     let found = bytes.len();
     if bytes.starts_with(b"version https://git-lfs") {
         return Err(Fault::LfsPointer);
@@ -231,15 +271,9 @@ fn read_header(bytes: &[u8]) -> Result<(usize, Tensors), Fault> {
     let Header(tensors) = serde_json::from_slice(json).map_err(|error| Fault::Header(error.to_string()))?;
 
     let start = LENGTH + json.len();
-    let available = found - start;
-    let needed = check_offsets(&tensors)?;
-    if needed > available {
-        return Err(Fault::Truncated { found, needed: needed as u64 + start as u64 });
-    }
-    if needed < available {
-        return Err(Fault::Trailing(available - needed));
-    }
-    Ok((start, tensors))
+    let length = check_offsets(&tensors)?;
+    // A file that says it is larger than memory is found to be truncated.
+    Ok((start, start.saturating_add(length), tensors))
 }
 
 /// The length of the data, which the tensors must tile.

@@ -20,6 +20,8 @@ use crate::kernels::BufferId;
 use crate::kernels::present::{Grid, Params};
 use crate::session::pace::Pace;
 use crate::session::{Lens, Model, Race, Run, Tree};
+use crate::unet::arriving::Arriving;
+use crate::unet::folder::{FolderError, ModelFolder};
 use crate::unet::pixels::to_nchw;
 
 /// Texels between the samples of a batch.
@@ -36,6 +38,9 @@ pub struct Engine {
 pub(super) struct State {
     pub machine: PageMachine,
     pub loaded: Option<Loaded>,
+    /// The next model's network, as far as it has come, and its number.
+    pub arriving: Option<(u32, Arriving)>,
+    pub networks: u32,
     /// The page's canvases, by name.
     screens: Vec<(String, Screen)>,
     pub pace: Arc<Mutex<Pace>>,
@@ -59,7 +64,15 @@ impl Engine {
     /// Finds a device.
     pub async fn create() -> Result<Engine, JsValue> {
         let (device, machine) = Device::open().await.map_err(|e| error::of_machine(&e))?;
-        let state = State { machine, loaded: None, screens: Vec::new(), pace: Arc::default(), epoch: 0 };
+        let state = State {
+            machine,
+            loaded: None,
+            arriving: None,
+            networks: 0,
+            screens: Vec::new(),
+            pace: Arc::default(),
+            epoch: 0,
+        };
         Ok(Engine { state: RefCell::new(state), device })
     }
 
@@ -73,16 +86,21 @@ impl Engine {
         lost.await;
     }
 
-    /// Loads a model from its files, by their paths in the model's folder.
-    pub fn load(&self, files: js_sys::Map) -> Result<JsValue, JsValue> {
-        let mut folder: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        files.for_each(&mut |bytes, path| {
-            let bytes = bytes.dyn_into::<js_sys::Uint8Array>().map(|b| b.to_vec());
-            folder.insert(path.as_string().unwrap_or_default(), bytes.unwrap_or_default());
-        });
+    /// Loads a model from its files, by their paths in the model's folder; its weights may have been
+    /// received, as those of a `network`.
+    pub fn load(&self, files: js_sys::Map, network: Option<u32>) -> Result<JsValue, JsValue> {
+        let files = files_of(&files);
+        let invalid = |e: FolderError| error::of_session(&e.into());
+        let folder = ModelFolder::open(&files).map_err(invalid)?;
         let mut state = self.state.borrow_mut();
+        let arriving = match state.arriving.take_if(|(number, _)| Some(*number) == network) {
+            Some((_, arriving)) => arriving,
+            None => Arriving::whole(folder.config.clone(), folder.weights(&files).map_err(invalid)?),
+        };
+        state.abandon();
         state.unload();
-        let model = Model::load(&mut state.machine, &folder).map_err(|e| error::of_session(&e))?;
+        let model = Model::finish(&mut state.machine, folder, arriving);
+        let model = model.map_err(|e| error::of_session(&e))?;
         let facts = model_facts(&model).map_err(|e| error::of_session(&e))?;
         let forward = Forward::new(&mut state.machine, &model).map_err(|e| error::of_session(&e))?;
         let loaded = Loaded { model, forward, tree: None, race: None };
@@ -189,6 +207,13 @@ impl State {
         lenses.for_each(|(_, screen)| screen.forget());
     }
 
+    /// What has come of a network is not needed.
+    pub fn abandon(&mut self) {
+        if let Some((_, arriving)) = self.arriving.take() {
+            arriving.abandon(&mut self.machine);
+        }
+    }
+
     fn unload(&mut self) {
         self.turn();
         self.end_race();
@@ -231,6 +256,16 @@ impl Loaded {
         let (height, width) = self.model.size();
         Grid { samples, width: width as u32, height: height as u32, gap: GAP }
     }
+}
+
+/// A folder's files, by their paths.
+fn files_of(map: &js_sys::Map) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    map.for_each(&mut |bytes, path| {
+        let bytes = bytes.dyn_into::<js_sys::Uint8Array>().map(|b| b.to_vec());
+        files.insert(path.as_string().unwrap_or_default(), bytes.unwrap_or_default());
+    });
+    files
 }
 
 pub(super) fn no_run() -> JsValue {

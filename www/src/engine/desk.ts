@@ -1,6 +1,7 @@
 import models from 'virtual:models';
 import { findEngine, type Found, type Preference } from './engines';
-import { configOf, GOLDEN, neededFiles, type ModelFile } from './files';
+import { dropped, fetchShipped, type Coming, type Opened } from './coming';
+import { GOLDEN, neededFiles } from './files';
 import { Player } from './player';
 import {
   isLoss,
@@ -13,10 +14,10 @@ import {
 import { answerProof } from './proof';
 import { race } from './racing';
 import { Recovery } from './recovery';
-import { getReady } from './shaders';
+import { makeShaders } from './shaders';
 import { spans, trace, traced } from './startup';
 import type { Engine, RaceWish, Surface } from './types';
-import { fetchGolden, fetchModel, purgeCache } from './weights';
+import { fetchGolden, purgeCache } from './weights';
 
 type Boot = Extract<ToWorker, { type: 'boot' }>;
 type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' }>;
@@ -29,19 +30,6 @@ interface Desk extends Found {
 export interface WireEnd {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker): void;
-}
-
-/** A model that can be loaded; its bytes are also for an engine that takes this one's place. */
-interface Opened {
-  weights: Map<string, Uint8Array>;
-  files: ModelFile[];
-  folder: URL;
-}
-
-/** A model on its way; its config is there before its weights, or `undefined` if it never will be. */
-interface Coming {
-  config: Promise<string | undefined>;
-  opened: Promise<Opened>;
 }
 
 let end: WireEnd;
@@ -89,10 +77,11 @@ function install({ engine, chosen }: Found): void {
   });
 }
 
-async function prepare(engine: Engine, config: Coming['config']): Promise<void> {
+/** The shaders of a network whose config is on its way. */
+async function makeShadersFor(engine: Engine, config: Coming['config']): Promise<void> {
   const text = await config;
   if (text === undefined) return;
-  await getReady(engine, text, (shaders) => {
+  await makeShaders(engine, text, (shaders) => {
     post({ type: 'shaders', shaders });
   });
 }
@@ -102,7 +91,7 @@ async function createDesk(preference: Preference, { config, opened }: Coming): P
     (model) => model.weights,
     () => undefined,
   );
-  const first = { weights, prepare: (engine: Engine) => prepare(engine, config) };
+  const first = { weights, makeShaders: (engine: Engine) => makeShadersFor(engine, config) };
   const found = await findEngine(preference, first, (key, trial) => {
     post({ type: 'trial', key, trial });
   });
@@ -142,27 +131,21 @@ async function rebuild(): Promise<void> {
   post({ type: 'recovered' });
 }
 
-const textOf = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
-
-/** Fetches a model of the page's own host. */
-function fetchShipped(name: string, current: () => boolean): Coming {
-  const files = models[name]?.files;
-  if (!files) throw new Error(`This page was built without the model “${name}”.`);
-  const folder = new URL(`models/${name}/`, base);
-  const coming = fetchModel(files, folder, (download) => {
+const fetchModelOf = (name: string, current: () => boolean) =>
+  fetchShipped(name, base, (download) => {
     if (current()) post({ type: 'download', download });
   });
-  const config = Promise.resolve(configOf(coming)).then(textOf, () => undefined);
-  const entries = [...coming].map(async ([path, data]) => [path, await data] as const);
-  const whole = traced('weights', () => Promise.all(entries));
-  const opened = whole.then((entries) => ({ weights: new Map(entries), files, folder }));
-  return { config, opened };
-}
 
-/** A model that somebody dropped on the page. */
-function dropped(weights: Map<string, Uint8Array>): Coming {
-  const opened = { weights, files: [], folder: new URL(base) };
-  return { config: Promise.resolve(textOf(configOf(weights))), opened: Promise.resolve(opened) };
+/** All that can be done for a network before all of it is there. */
+async function prepare(
+  engine: Engine,
+  { config, upload }: Coming,
+  current: () => boolean,
+): Promise<void> {
+  const text = await config;
+  if (text === undefined || !current()) return;
+  upload.begin(engine, text);
+  await makeShadersFor(engine, config);
 }
 
 /** Opens a model in the place of the one that is there, which comes back if it cannot be. */
@@ -173,14 +156,16 @@ async function open(name: string, fetch: (current: () => boolean) => Coming): Pr
   let emptied = false;
   try {
     const coming = fetch(current);
-    const ready = desk.then(({ engine }) => prepare(engine, coming.config));
+    const ready = desk.then(({ engine }) => prepare(engine, coming, current));
     // An engine that cannot be had is told at once.
     const [opened] = await Promise.all([coming.opened, ready]);
     const at = await desk;
     if (!current()) return;
     emptied = true;
     const { engine } = at;
-    const model = await traced('upload', () => engine.load(opened.weights));
+    const model = await traced('upload', () =>
+      engine.load(opened.weights, coming.upload.networkFor(engine)),
+    );
     loaded = { ...at, ...opened };
     post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
@@ -195,7 +180,7 @@ async function boot(message: Boot): Promise<void> {
   ({ base, origin, surfaces } = message);
   const { model, preference } = message;
   await open(model, (current) => {
-    const coming = fetchShipped(model, current);
+    const coming = fetchModelOf(model, current);
     desk = createDesk(preference, coming);
     return coming;
   });
@@ -363,7 +348,9 @@ function receive({ data }: MessageEvent<ToWorker>): void {
     boot(data).catch(fail);
   } else if (data.type === 'model') {
     const { model, files } = data;
-    open(model, (current) => (files ? dropped(files) : fetchShipped(model, current))).catch(fail);
+    open(model, (current) => (files ? dropped(files, base) : fetchModelOf(model, current))).catch(
+      fail,
+    );
   } else {
     recovery.when(() => perform(data));
   }

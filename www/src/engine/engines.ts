@@ -44,8 +44,8 @@ async function open(chosen: Chosen): Promise<Found> {
 /** The model that comes first, for an engine that is being found; `undefined` if it cannot be had. */
 export interface FirstModel {
   weights: Promise<Map<string, Uint8Array> | undefined>;
-  /** Gets an engine ready for its network. */
-  prepare: (engine: Engine) => Promise<void>;
+  /** Has an engine make the shaders of its network. */
+  makeShaders: (engine: Engine) => Promise<void>;
 }
 
 /**
@@ -55,7 +55,7 @@ export interface FirstModel {
  */
 export async function findEngine(
   { wish, trials }: Preference,
-  { weights, prepare }: FirstModel,
+  { weights, makeShaders }: FirstModel,
   learn: (key: string, trial: Trial) => void,
 ): Promise<Found> {
   const onCpu = { kind: 'cpu', wish, lack: null, trial: null } as const;
@@ -74,7 +74,7 @@ export async function findEngine(
     return open({ ...onCpu, lack });
   }
   if (wish !== 'auto' || known || !found.engine.device().software) return found;
-  const [files] = await Promise.all([weights, prepare(found.engine)]);
+  const [files] = await Promise.all([weights, makeShaders(found.engine)]);
   if (!files) return found;
   return traced('trial', () => tryBoth(found, files, (trial) => learn(key, trial)));
 }

@@ -14,7 +14,7 @@ const ready = new WeakMap<Engine, Map<string, Promise<void>>>();
  * Has an engine's pipelines made for a network, one after the other: the page is drawn between them,
  * and its weights may still be on their way. What goes wrong is told when the network is loaded.
  */
-export function getReady(
+export function makeShaders(
   engine: Engine,
   config: string,
   tell: (shaders: Shaders) => void,

@@ -355,8 +355,15 @@ export interface Engine extends ProofEngine {
   kernels(config: string): string[];
   /** Makes a kernel's pipeline, and waits until the device has it. */
   make_ready(kernel: string): Promise<void>;
-  /** Replaces the model, and ends its run. */
-  load(files: Map<string, Uint8Array>): ModelFacts;
+  /**
+   * A network's weights are on their way; the text of its `config.json` is here. Returns its number;
+   * others are not expected any more.
+   */
+  expect(config: string): number;
+  /** The next bytes of its weights. */
+  receive(network: number, bytes: Uint8Array): void;
+  /** Replaces the model, and ends its run. Its weights may have been received, as a network's. */
+  load(files: Map<string, Uint8Array>, network?: number): ModelFacts;
   attach(surface: Surface, canvas: OffscreenCanvas): void;
   /**
    * Replaces the run and its branches. Frame 0 is kept: x_T, or x_t of the forward process as it

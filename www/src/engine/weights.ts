@@ -35,7 +35,10 @@ async function fromCache(file: ModelFile, cache: Cache | undefined) {
   return undefined;
 }
 
-async function fromNetwork(file: ModelFile, folder: URL, onBytes: (count: number) => void) {
+/** Hears of the first bytes of a file, as they come, and whether they are the browser's own. */
+type OnBytes = (data: Uint8Array<ArrayBuffer>, there: number, cached: boolean) => void;
+
+async function fromNetwork(file: ModelFile, folder: URL, onBytes: OnBytes) {
   // The hash in the address keeps an older version in the HTTP cache from passing as this one.
   const address = new URL(`${file.path}?${file.sha256.slice(0, 8)}`, folder);
   let response: Response;
@@ -66,7 +69,7 @@ async function fromNetwork(file: ModelFile, folder: URL, onBytes: (count: number
     }
     data.set(value, received);
     received += value.length;
-    onBytes(value.length);
+    onBytes(data, received, false);
   }
   if (received !== file.bytes) {
     throw new WeightsError(
@@ -87,14 +90,14 @@ async function fetchFile(
   file: ModelFile,
   folder: URL,
   cache: Cache | undefined,
-  onBytes: (count: number, cached: boolean) => void,
+  onBytes: OnBytes,
 ): Promise<Uint8Array> {
   const kept = await fromCache(file, cache);
   if (kept) {
-    onBytes(kept.length, true);
+    onBytes(kept, kept.length, true);
     return kept;
   }
-  const data = await fromNetwork(file, folder, (count) => onBytes(count, false));
+  const data = await fromNetwork(file, folder, onBytes);
   // A full disk must not keep anyone from seeing pictures.
   await cache?.put(cacheKey(file), new Response(data)).catch(() => undefined);
   return data;
@@ -114,17 +117,22 @@ export function fetchModel(
   files: ModelFile[],
   folder: URL,
   onProgress: (download: Download) => void,
+  onBytes: (file: ModelFile, data: Uint8Array<ArrayBuffer>, there: number) => void,
 ): Map<string, Promise<Uint8Array>> {
   const cache = openCache();
   const wanted = neededFiles(files);
   const download = { received: 0, total: totalBytes(wanted), cached: true };
   onProgress({ ...download });
-  const fetched = async (file: ModelFile) =>
-    fetchFile(file, folder, await cache, (count, cached) => {
-      download.received += count;
+  const fetched = async (file: ModelFile) => {
+    let before = 0;
+    return fetchFile(file, folder, await cache, (data, there, cached) => {
+      download.received += there - before;
+      before = there;
       download.cached &&= cached;
       onProgress({ ...download });
+      onBytes(file, data, there);
     });
+  };
   return new Map(wanted.map((file) => [file.path, fetched(file)]));
 }
 
