@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
     batch: { type: 'string', default: '1,16' },
     contenders: {
       type: 'string',
-      default: 'reverie-webgpu,reverie-cpu,ort-webgpu,ort-wasm-1,ort-wasm-2',
+      default: 'reverie-webgpu,reverie-cpu,ort-webgpu,ort-wasm-1,ort-wasm-2,tfjs-webgpu',
     },
     // What a cell, a contender on a network at a batch, may take at the most.
     seconds: { type: 'string', default: '60' },

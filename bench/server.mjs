@@ -9,6 +9,7 @@ const FOLDERS = {
   '/pkg/': join(ROOT, 'www/pkg/'),
   '/nets/': join(ROOT, 'target/bench/'),
   '/ort/': join(ROOT, 'bench/node_modules/onnxruntime-web/dist/'),
+  '/tfjs/': join(ROOT, 'bench/node_modules/@tensorflow/'),
   '/': join(ROOT, 'bench/page/'),
 };
 const TYPES = {

@@ -8,6 +8,8 @@ const MAKERS = {
   'ort-webgpu': () => Ort.open('webgpu', 1),
   'ort-wasm-1': () => Ort.open('wasm', 1),
   'ort-wasm-2': () => Ort.open('wasm', 2),
+  // Its code is for its own page alone: it registers a backend as it loads.
+  'tfjs-webgpu': async () => (await import('./tfjs.mjs')).Tfjs.open(),
 };
 
 const name = new URLSearchParams(location.search).get('contender');

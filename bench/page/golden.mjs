@@ -1,4 +1,4 @@
-const ARRAYS = { F32: ['float32', Float32Array], I64: ['int64', BigInt64Array] };
+import { readSafetensors } from './safetensors.mjs';
 
 /** A safetensors file of an input, and what PyTorch makes of it. */
 export class Golden {
@@ -9,15 +9,7 @@ export class Golden {
 
   constructor(bytes) {
     this.bytes = new Uint8Array(bytes);
-    const length = Number(new DataView(bytes).getBigUint64(0, true));
-    const header = JSON.parse(new TextDecoder().decode(this.bytes.subarray(8, 8 + length)));
-    this.tensors = {};
-    for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
-      if (name === '__metadata__') continue;
-      const [type, Array] = ARRAYS[dtype];
-      const data = new Array(bytes.slice(8 + length + from, 8 + length + to));
-      this.tensors[name] = { type, shape, data };
-    }
+    this.tensors = readSafetensors(bytes);
   }
 }
 
