@@ -13,6 +13,7 @@ from .condition import Denoiser, save_attributes
 from .config import Config
 from .data import Dataset
 from .network import build_denoiser, build_scheduler, gflop_per_pass, parameter_count
+from .progress import Progress
 
 
 def export(config: Config, data: Dataset, checkpoint: Path, folder: Path) -> dict:
@@ -30,7 +31,7 @@ def export(config: Config, data: Dataset, checkpoint: Path, folder: Path) -> dic
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        facts = _write(config, data, denoiser, state["progress"], partial)
+        facts = _write(config, data, denoiser, Progress(**state["progress"]), partial)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OSError(f"{folder} could not be written ({error}); the last one is intact") from error
@@ -38,7 +39,9 @@ def export(config: Config, data: Dataset, checkpoint: Path, folder: Path) -> dic
     return facts
 
 
-def _write(config: Config, data: Dataset, denoiser: Denoiser, progress: dict, folder: Path) -> dict:
+def _write(
+    config: Config, data: Dataset, denoiser: Denoiser, progress: Progress, folder: Path
+) -> dict:
     folder.mkdir(parents=True)
     facts = {
         "name": config.name,
@@ -48,8 +51,8 @@ def _write(config: Config, data: Dataset, denoiser: Denoiser, progress: dict, fo
         "licence": data.licence,
         "credits": data.credits,
         "artists": data.artists,
-        "images_seen": progress["images"],
-        "training_minutes": round(progress["seconds"] / 60, 1),
+        "images_seen": progress.images + progress.earlier_images,
+        "training_minutes": round((progress.seconds + progress.earlier_seconds) / 60, 1),
         "parameters": parameter_count(denoiser),
         "gflop": round(gflop_per_pass(denoiser), 4),
     }

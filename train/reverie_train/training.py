@@ -4,9 +4,10 @@ A batch and its noise are pure functions of (seed, step, process), so a resumed 
 of a random generator to continue exactly where it stopped.
 """
 
+import json
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,15 +20,8 @@ from .condition import Denoiser, load_denoiser
 from .config import Config
 from .data import Dataset, Shuffle
 from .network import build_denoiser, build_scheduler
+from .progress import Progress
 from .reporting import Reporter
-
-
-@dataclass
-class Progress:
-    step: int = 0
-    images: int = 0
-    seconds: float = 0.0
-    losses: list[tuple[int, float]] = field(default_factory=list)  # (images, mean loss since last)
 
 
 class Trainer:
@@ -66,7 +60,7 @@ class Trainer:
             foreach=True,
         )
         self.ema.to(accelerator.device)
-        self.progress = Progress()
+        self.progress = Progress(**(earlier(origin) if origin else {}))
 
     @property
     def denoiser(self) -> Denoiser:
@@ -185,6 +179,15 @@ class Trainer:
         self.ema.to(self.accelerator.device)
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
+
+
+def earlier(folder: Path) -> dict[str, float]:
+    """What the model in `folder` was trained with."""
+    facts = json.loads((folder / "reverie.json").read_text())
+    return {
+        "earlier_images": facts["images_seen"],
+        "earlier_seconds": 60 * facts["training_minutes"],
+    }
 
 
 def load_origin(folder: Path, config: Config, data: Dataset) -> Denoiser:

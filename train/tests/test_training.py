@@ -147,7 +147,9 @@ def test_training_goes_on_from_an_exported_model(kind, request, tmp_path):
     assert second.progress.images == 0
 
     train(config, data, tmp_path / "run", origin=tmp_path / "model")
-    assert (tmp_path / "run/checkpoint.pt").exists()
+    facts = export(config, data, tmp_path / "run/checkpoint.pt", tmp_path / "next")
+    assert facts["images_seen"] == config.training.images + first.progress.images
+    assert facts["training_minutes"] >= 0
 
 
 def test_a_model_to_start_from_is_checked(config, data, wishing, tmp_path):
