@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, Scalar, ScalarKind, ShaderStage, StorageAccess, TypeInner};
+use naga::{
+    AddressSpace, ImageClass, ImageDimension, Module, Scalar, ScalarKind, ShaderStage, StorageAccess,
+    TypeInner,
+};
 
 fn main() {
     println!("cargo:rerun-if-changed=shaders");
@@ -125,7 +128,8 @@ fn bindings(module: &Module, text: &Expanded) -> String {
             AddressSpace::Uniform => "Uniform",
             AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => "ReadWrite",
             AddressSpace::Storage { .. } => "Read",
-            _ => fail(&text.explain(None, "only uniform and storage bindings are used here")),
+            AddressSpace::Handle if is_image(&module.types[global.ty].inner) => "Image",
+            _ => fail(&text.explain(None, "bindings are uniform, storage, or texture_2d<f32>")),
         };
         if binding.group != 0 {
             fail(&text.explain(None, "every binding belongs to group 0"));
@@ -137,6 +141,11 @@ fn bindings(module: &Module, text: &Expanded) -> String {
         fail(&text.explain(None, "bindings are numbered 0, 1, 2, …: the uniform Params first, then storage"));
     }
     found.iter().map(|(_, access)| format!("super::Access::{access}, ")).collect()
+}
+
+fn is_image(inner: &TypeInner) -> bool {
+    let class = ImageClass::Sampled { kind: ScalarKind::Float, multi: false };
+    *inner == TypeInner::Image { dim: ImageDimension::D2, arrayed: false, class }
 }
 
 fn workgroup_size(module: &Module) -> u32 {

@@ -6,6 +6,14 @@
 #import conv3x3
 #import grid
 
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // (N, H, W, in_pitch)
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;    // (3, 3, C_in, C_out/4)
+
+fn tap(at: u32) -> Tap {
+    let next = p.out_channels;
+    return Tap(weight[at], weight[at + next], weight[at + 2u * next], weight[at + 3u * next]);
+}
+
 // Which columns beside a tile's first lie inside the image.
 struct Inside {
     left: bool,

@@ -1,9 +1,14 @@
 // 3×3 convolution for an adapter that is a processor: a thread makes 8×4 pixels
-// of four output channels. There a load costs as much as eight products of a
-// vec4 and a matrix, whether it hits the cache or not, so nine taps and six rows
-// of input serve 288 of them. The lanes of a workgroup are output channels of the
-// same pixels: where an adapter finds that out, it loads the input once for all.
+// of four output channels. There a load costs as much as several products of a
+// vec4 and a matrix, so nine taps and six rows of input serve 288 of them; and a
+// texel costs half of what a vec4 of a buffer does, hence textures. Sums that are
+// written are costly as well: each is written once for four input channels, and
+// what lies outside of the image is zero instead of being left out.
 #import conv3x3
+#import texel
+
+@group(0) @binding(1) var x: texture_2d<f32>;       // (N, H, W, in_pitch)
+@group(0) @binding(2) var weight: texture_2d<f32>;  // (3, 3, C_in, C_out/4)
 
 const LANES: u32 = 8u;
 
@@ -21,28 +26,40 @@ struct Row {
     right: vec4<f32>,
 }
 
+fn weights(at: u32) -> vec4<f32> {
+    return textureLoad(weight, texel(at), 0);
+}
+
+fn tap(at: u32) -> Tap {
+    let next = p.out_channels;
+    return Tap(weights(at), weights(at + next), weights(at + 2u * next), weights(at + 3u * next));
+}
+
 fn taps(at: u32, stride: u32) -> Taps {
     return Taps(tap(at), tap(at + stride), tap(at + 2u * stride));
 }
 
+fn input(at: u32, inside: bool) -> vec4<f32> {
+    return select(vec4(0.0), textureLoad(x, texel(at), 0), inside);
+}
+
 // The row whose first column lies at `at`; `column` is that column in the image.
-fn input_row(at: u32, column: u32) -> Row {
-    let none = vec4(0.0);
+fn input_row(at: u32, column: u32, inside: bool) -> Row {
     let pitch = p.in_pitch;
-    let left = p.width - column;
+    let left = select(0u, p.width - column, inside);
     return Row(
-        select(none, x[at - pitch], column > 0u),
+        input(at - pitch, inside && column > 0u),
         array(
-            x[at],
-            select(none, x[at + pitch], left > 1u),
-            select(none, x[at + 2u * pitch], left > 2u),
-            select(none, x[at + 3u * pitch], left > 3u),
-            select(none, x[at + 4u * pitch], left > 4u),
-            select(none, x[at + 5u * pitch], left > 5u),
-            select(none, x[at + 6u * pitch], left > 6u),
-            select(none, x[at + 7u * pitch], left > 7u),
+            input(at, inside),
+            input(at + pitch, left > 1u),
+            input(at + 2u * pitch, left > 2u),
+            input(at + 3u * pitch, left > 3u),
+            input(at + 4u * pitch, left > 4u),
+            input(at + 5u * pitch, left > 5u),
+            input(at + 6u * pitch, left > 6u),
+            input(at + 7u * pitch, left > 7u),
         ),
-        select(none, x[at + 8u * pitch], left > 8u),
+        input(at + 8u * pitch, left > 8u),
     );
 }
 
@@ -111,55 +128,27 @@ fn main(
 
     let line = p.width * p.in_pitch;
     let stride = p.in_channels * 4u * p.out_channels;
-    // Where the row above the first has no place it is not read.
+    // The row above the first may lie outside of the texture, and then it does not count.
     var at = ((n * p.height + row - 1u) * p.width + column) * p.in_pitch + p.in_offset;
     var w = channel;
     for (var c = 0u; c < p.in_channels; c++) {
         let top = taps(w, stride);
         let middle = taps(w + 3u * stride, stride);
         let bottom = taps(w + 6u * stride, stride);
-        if row > 0u {
-            let r = input_row(at, column);
-            a0 += first(top, r);
-            b0 += last(top, r);
-        }
-        {
-            let r = input_row(at + line, column);
-            a0 += first(middle, r);
-            b0 += last(middle, r);
-            a1 += first(top, r);
-            b1 += last(top, r);
-        }
-        if row + 1u < p.height {
-            let r = input_row(at + 2u * line, column);
-            a0 += first(bottom, r);
-            b0 += last(bottom, r);
-            a1 += first(middle, r);
-            b1 += last(middle, r);
-            a2 += first(top, r);
-            b2 += last(top, r);
-        }
-        if row + 2u < p.height {
-            let r = input_row(at + 3u * line, column);
-            a1 += first(bottom, r);
-            b1 += last(bottom, r);
-            a2 += first(middle, r);
-            b2 += last(middle, r);
-            a3 += first(top, r);
-            b3 += last(top, r);
-        }
-        if row + 3u < p.height {
-            let r = input_row(at + 4u * line, column);
-            a2 += first(bottom, r);
-            b2 += last(bottom, r);
-            a3 += first(middle, r);
-            b3 += last(middle, r);
-        }
-        if row + 4u < p.height {
-            let r = input_row(at + 5u * line, column);
-            a3 += first(bottom, r);
-            b3 += last(bottom, r);
-        }
+        let r0 = input_row(at, column, row > 0u);
+        let r1 = input_row(at + line, column, true);
+        let r2 = input_row(at + 2u * line, column, row + 1u < p.height);
+        a0 = a0 + first(top, r0) + first(middle, r1) + first(bottom, r2);
+        b0 = b0 + last(top, r0) + last(middle, r1) + last(bottom, r2);
+        let r3 = input_row(at + 3u * line, column, row + 2u < p.height);
+        a1 = a1 + first(top, r1) + first(middle, r2) + first(bottom, r3);
+        b1 = b1 + last(top, r1) + last(middle, r2) + last(bottom, r3);
+        let r4 = input_row(at + 4u * line, column, row + 3u < p.height);
+        a2 = a2 + first(top, r2) + first(middle, r3) + first(bottom, r4);
+        b2 = b2 + last(top, r2) + last(middle, r3) + last(bottom, r4);
+        let r5 = input_row(at + 5u * line, column, row + 4u < p.height);
+        a3 = a3 + first(top, r3) + first(middle, r4) + first(bottom, r5);
+        b3 = b3 + last(top, r3) + last(middle, r4) + last(bottom, r5);
         at += 1u;
         w += 4u * p.out_channels;
     }

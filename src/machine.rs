@@ -157,7 +157,6 @@ impl<T> Table<T> {
         self.0.get_mut(place).and_then(Option::take)
     }
 
-    #[cfg(not(any(feature = "engine", feature = "twins")))]
     pub fn get_mut(&mut self, place: usize) -> &mut T {
         self.0[place].as_mut().expect("a freed place is not used again")
     }

@@ -1,5 +1,5 @@
-// What the variants of the 3×3 convolution have in common: their bindings, and the epilogue that
-// adds the residual and scales.
+// What the variants of the 3×3 convolution have in common: their bindings but for the input and the
+// weights, and the epilogue that adds the residual and scales.
 struct Params {
     batch: u32,
     height: u32,
@@ -18,8 +18,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;         // (N, H, W, in_pitch)
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;    // (3, 3, C_in, C_out/4)
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;      // (C_out/4)
 @group(0) @binding(4) var<storage, read> temb: array<vec4<f32>>;      // (N, temb_pitch)
 @group(0) @binding(5) var<storage, read> residual: array<vec4<f32>>;  // (N, H, W, residual_pitch)
@@ -29,11 +27,6 @@ struct Params {
 alias Pixels = mat4x4<f32>;
 // Weights of one tap: four input channels to four output channels.
 alias Tap = mat4x4<f32>;
-
-fn tap(at: u32) -> Tap {
-    let next = p.out_channels;
-    return Tap(weight[at], weight[at + next], weight[at + 2u * next], weight[at + 3u * next]);
-}
 
 fn store(pixel: u32, channel: u32, value: vec4<f32>) {
     var v = value;

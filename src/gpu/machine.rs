@@ -1,8 +1,9 @@
 //! The GPU machine: buffers, programs and the command encoder.
 
 use super::Gpu;
+use super::image::Image;
 use super::pipeline::Pipelines;
-use crate::kernels::shaders::Shader;
+use crate::kernels::shaders::{Access, Shader};
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Class, Machine, MachineError, ProgramId, Table};
 
@@ -14,10 +15,17 @@ const UNIFORM_ALIGNMENT: usize = 256;
 pub struct Counters {
     pub buffers_created: u64,
     pub readbacks: u64,
-    /// Bytes of the buffers that are there, and the most that there were at once. What a readback
+    /// Bytes of the buffers and images that are there, and the most that there were at once. What a readback
     /// takes for a moment is not among them.
     pub bytes: u64,
     pub peak_bytes: u64,
+}
+
+/// A buffer, and its image where a program reads it through one.
+#[derive(Debug)]
+struct Stored {
+    buffer: wgpu::Buffer,
+    image: Option<Image>,
 }
 
 /// Dispatches with their pipelines and bind groups.
@@ -35,6 +43,9 @@ struct Step {
     uniform: u32,
     rows: u32,
     grid: [u32; 3],
+    /// What it reads through a texture, and what it writes.
+    images: Vec<BufferId>,
+    written: Vec<BufferId>,
 }
 
 /// Runs plans on WebGPU.
@@ -44,7 +55,7 @@ pub struct GpuMachine {
     pub counters: Counters,
     /// As the adapter says; plans that are made after a change are of the other class.
     pub class: Class,
-    buffers: Table<wgpu::Buffer>,
+    buffers: Table<Stored>,
     programs: Table<Program>,
     pipelines: Pipelines,
     encoder: Option<wgpu::CommandEncoder>,
@@ -73,7 +84,7 @@ impl GpuMachine {
 
     /// The buffer itself, for those who draw from it.
     pub fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
-        self.buffers.get(id.0)
+        &self.buffers.get(id.0).buffer
     }
 
     /// The commands of the submission in the making.
@@ -99,10 +110,15 @@ impl GpuMachine {
 
     /// A buffer that stays until it is given back.
     fn keep_buffer(&mut self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.count(bytes);
+        self.create_buffer(label, bytes, usage)
+    }
+
+    /// Counts bytes that stay.
+    fn count(&mut self, bytes: u64) {
         let Counters { bytes: now, peak_bytes: peak, .. } = &mut self.counters;
         *now += bytes;
         *peak = (*peak).max(*now);
-        self.create_buffer(label, bytes, usage)
     }
 
     /// Destroys a buffer: what is submitted may still use it, and a browser's collector of garbage
@@ -114,21 +130,45 @@ impl GpuMachine {
     }
 
     /// Commands on their own, which nothing else is queued with: a program's first row, `times` over.
-    pub fn commands(&self, program: ProgramId, times: usize) -> wgpu::CommandBuffer {
+    pub fn commands(&mut self, program: ProgramId, times: usize) -> wgpu::CommandBuffer {
+        // What is recorded later counts on the images that were made before.
+        self.submit();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         (0..times).for_each(|_| self.record(&mut encoder, program, 0));
         encoder.finish()
     }
 
+    /// A pass goes on until an image of what it wrote is wanted.
     fn record(&self, encoder: &mut wgpu::CommandEncoder, program: ProgramId, row: usize) {
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for step in &self.programs.get(program.0).steps {
-            let row = if step.rows == 1 { 0 } else { row as u32 };
-            let [x, y, z] = step.grid;
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.bind_group, &[step.uniform + row * UNIFORM_ALIGNMENT as u32]);
-            pass.dispatch_workgroups(x, y, z);
+        let mut steps = self.programs.get(program.0).steps.iter().peekable();
+        while let Some(first) = steps.peek() {
+            for Stored { buffer, image } in self.stored(&first.images) {
+                image.iter().for_each(|image| image.catch_up(encoder, buffer));
+            }
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            while let Some(step) = steps.next_if(|step| !self.waits(step)) {
+                let row = if step.rows == 1 { 0 } else { row as u32 };
+                let [x, y, z] = step.grid;
+                pass.set_pipeline(&step.pipeline);
+                pass.set_bind_group(0, &step.bind_group, &[step.uniform + row * UNIFORM_ALIGNMENT as u32]);
+                pass.dispatch_workgroups(x, y, z);
+                self.changed(&step.written);
+            }
         }
+    }
+
+    /// Whether a step wants an image that is behind its buffer.
+    fn waits(&self, step: &Step) -> bool {
+        self.stored(&step.images).filter_map(|s| s.image.as_ref()).any(Image::is_behind)
+    }
+
+    /// After buffers were written.
+    fn changed(&self, written: &[BufferId]) {
+        self.stored(written).filter_map(|s| s.image.as_ref()).for_each(Image::fall_behind);
+    }
+
+    fn stored(&self, ids: &[BufferId]) -> impl Iterator<Item = &Stored> {
+        ids.iter().map(|id| self.buffers.get(id.0))
     }
 
     /// Queues a copy of words out of a buffer; the future gives them when the
@@ -153,7 +193,7 @@ impl GpuMachine {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.create_buffer("readback", bytes * places.len() as u64, usage);
         for ((from, at), to) in places.iter().zip(0..) {
-            let source = self.buffers.get(from.0).clone();
+            let source = self.buffer(*from).clone();
             self.encoder().copy_buffer_to_buffer(&source, 4 * *at as u64, &staging, to * bytes, bytes);
         }
         self.submit();
@@ -175,9 +215,16 @@ impl GpuMachine {
                 size: std::num::NonZeroU64::new(dispatch.params_at(0).len() as u64),
             }),
         }];
-        entries.extend(dispatch.buffers.iter().zip(1..).map(|(id, binding)| wgpu::BindGroupEntry {
-            binding,
-            resource: self.buffers.get(id.0).as_entire_binding(),
+        let of_access = |wanted| dispatch.accesses().filter(move |(_, a)| *a == wanted).map(|(id, _)| id);
+        let images: Vec<BufferId> = of_access(Access::Image).collect();
+        images.iter().for_each(|id| self.make_image(*id));
+        entries.extend(dispatch.accesses().zip(1..).map(|((id, access), binding)| {
+            let Stored { buffer, image } = self.buffers.get(id.0);
+            let resource = match image {
+                Some(image) if access == Access::Image => wgpu::BindingResource::TextureView(&image.view),
+                _ => buffer.as_entire_binding(),
+            };
+            wgpu::BindGroupEntry { binding, resource }
         }));
         let bind_group = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(shader.name),
@@ -190,6 +237,16 @@ impl GpuMachine {
             uniform: uniform as u32,
             rows: dispatch.params.len() as u32,
             grid: dispatch.grid,
+            images,
+            written: of_access(Access::ReadWrite).collect(),
+        }
+    }
+
+    fn make_image(&mut self, id: BufferId) {
+        let Stored { buffer, image } = self.buffers.get_mut(id.0);
+        if image.is_none() {
+            let made = image.insert(Image::of(&self.gpu.device, buffer)).bytes();
+            self.count(made);
         }
     }
 }
@@ -212,25 +269,31 @@ impl Machine for GpuMachine {
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = self.keep_buffer("reverie", bytes, usage);
-        Ok(BufferId(self.buffers.insert(buffer)))
+        Ok(BufferId(self.buffers.insert(Stored { buffer, image: None })))
     }
 
     fn free(&mut self, buffer: BufferId) {
-        if let Some(buffer) = self.buffers.remove(buffer.0) {
+        if let Some(Stored { buffer, image }) = self.buffers.remove(buffer.0) {
             self.drop_buffer(&buffer);
+            if let Some(image) = image {
+                self.counters.bytes -= image.bytes();
+                image.destroy();
+            }
         }
     }
 
     fn write(&mut self, to: BufferId, at: usize, data: &[u32]) {
         // Writes overtake commands that are not yet submitted.
         self.submit();
-        self.gpu.queue.write_buffer(self.buffers.get(to.0), 4 * at as u64, bytemuck::cast_slice(data));
+        self.gpu.queue.write_buffer(self.buffer(to), 4 * at as u64, bytemuck::cast_slice(data));
+        self.changed(&[to]);
     }
 
     fn copy(&mut self, from: (BufferId, usize), to: (BufferId, usize), words: usize) {
-        let (source, target) = (self.buffers.get(from.0.0).clone(), self.buffers.get(to.0.0).clone());
+        let (source, target) = (self.buffer(from.0).clone(), self.buffer(to.0).clone());
         let (at, place) = (4 * from.1 as u64, 4 * to.1 as u64);
         self.encoder().copy_buffer_to_buffer(&source, at, &target, place, 4 * words as u64);
+        self.changed(&[to.0]);
     }
 
     fn compile(&mut self, dispatches: Vec<Dispatch>) -> Result<ProgramId, MachineError> {

@@ -1,6 +1,7 @@
 //! WebGPU, natively and in browsers: device, pipelines, and the machine on them.
 
 pub mod device;
+mod image;
 pub mod machine;
 pub mod painter;
 pub mod pipeline;

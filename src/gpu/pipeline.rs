@@ -63,14 +63,15 @@ pub fn bind_group_layout(
         .map(|(access, binding)| wgpu::BindGroupLayoutEntry {
             binding,
             visibility,
-            ty: wgpu::BindingType::Buffer {
-                ty: match access {
-                    Access::Uniform => wgpu::BufferBindingType::Uniform,
-                    Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
-                    Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+            ty: match access {
+                Access::Uniform => buffer_binding(wgpu::BufferBindingType::Uniform),
+                Access::Read => buffer_binding(wgpu::BufferBindingType::Storage { read_only: true }),
+                Access::ReadWrite => buffer_binding(wgpu::BufferBindingType::Storage { read_only: false }),
+                Access::Image => wgpu::BindingType::Texture {
+                    sample_type: wgpu::TextureSampleType::Float { filterable: false },
+                    view_dimension: wgpu::TextureViewDimension::D2,
+                    multisampled: false,
                 },
-                has_dynamic_offset: *access == Access::Uniform,
-                min_binding_size: None,
             },
             count: None,
         })
@@ -79,4 +80,9 @@ pub fn bind_group_layout(
         label: Some(shader.name),
         entries: &entries,
     })
+}
+
+fn buffer_binding(ty: wgpu::BufferBindingType) -> wgpu::BindingType {
+    let has_dynamic_offset = ty == wgpu::BufferBindingType::Uniform;
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None }
 }

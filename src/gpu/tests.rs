@@ -39,3 +39,58 @@ fn drawing_equals_its_twin() {
         }
     });
 }
+
+#[test]
+fn an_image_follows_its_buffer() {
+    use crate::kernels::case::{random, relative_error, run_twin};
+    use crate::kernels::{BufferId, conv3x3_wide};
+
+    // One convolution after the other: the second reads what the first has written.
+    let (channels, size) = (2, 8);
+    let p = conv3x3_wide::Params {
+        batch: 1,
+        height: size,
+        width: size,
+        in_channels: channels,
+        in_pitch: channels,
+        out_channels: channels,
+        out_pitch: channels,
+        scale: 1.0,
+        ..Default::default()
+    };
+    let words = 4 * size * size * channels;
+    let lengths = [words, 9 * 16 * channels * channels, 4 * channels, 4, words, words];
+    let mut buffers: Vec<_> = lengths.iter().zip(1..).map(|(words, seed)| random(seed, *words)).collect();
+    let chain = |ids: &[BufferId]| {
+        let [x, weight, bias, absent, between, y] = ids else { unreachable!("six buffers") };
+        let one = |x, y| conv3x3_wide::dispatch(&p, [x, *weight, *bias, *absent, *absent, y]);
+        vec![one(*x, *between), one(*between, *y)]
+    };
+    pollster::block_on(async {
+        let mut machine = GpuMachine::new().await.unwrap();
+        let before = machine.counters.bytes;
+        let ids: Vec<_> = buffers.iter().map(|words| machine.upload(words).unwrap()).collect();
+        let program = machine.compile(chain(&ids)).unwrap();
+        let other = machine.upload(&random(8, words)).unwrap();
+        for turn in 0..3 {
+            // As it is, written anew, and copied from elsewhere.
+            if turn > 0 {
+                buffers[0] = random(6 + turn, words);
+            }
+            match turn {
+                1 => machine.write(ids[0], 0, &buffers[0]),
+                2 => machine.copy((other, 0), (ids[0], 0), words as usize),
+                _ => {}
+            }
+            machine.run(program, 0);
+            let got = machine.read(ids[5], 0, words as usize).await.unwrap();
+            let places: Vec<_> = (0..buffers.len()).map(BufferId).collect();
+            chain(&places).iter().for_each(|dispatch| run_twin(dispatch, 0, &mut buffers));
+            let error = relative_error(bytemuck::cast_slice(&got), bytemuck::cast_slice(&buffers[5]));
+            assert!(error < 2e-6, "turn {turn}: off by {error:e}");
+        }
+        machine.discard(program);
+        ids.into_iter().chain([other]).for_each(|id| machine.free(id));
+        assert_eq!(machine.counters.bytes, before, "images are given back with their buffers");
+    });
+}

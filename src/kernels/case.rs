@@ -88,7 +88,7 @@ pub fn run(dispatch: &Dispatch, buffers: &mut [Vec<u32>], work: impl FnOnce(&[&[
         .collect();
     let reads: Vec<&[u32]> = dispatch
         .accesses()
-        .filter(|(_, access)| *access == Access::Read)
+        .filter(|(_, access)| *access != Access::ReadWrite)
         .map(|(id, _)| buffers[id.0].as_slice())
         .collect();
     let mut writes: Vec<&mut [u32]> = lifted.iter_mut().map(|(_, b)| b.as_mut_slice()).collect();

@@ -1,6 +1,7 @@
 //! 3×3 convolution as `conv3x3` does it, by larger tiles, for adapters that are a processor.
 
-use super::conv3x3::{self, Params};
+use super::conv3x3;
+pub use super::conv3x3::Params;
 use super::{BufferId, Case, Dispatch, Kernel, folded};
 use crate::kernels::shaders::conv3x3_wide::SHADER;
 

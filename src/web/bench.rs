@@ -29,7 +29,8 @@ impl Engine {
             let program = machine.compile(vec![roof_fma::dispatch(&ROOF, y)]);
             let program = program.map_err(|e| error::of_machine(&e))?;
             let submit = |_| {
-                machine.gpu.queue.submit([machine.commands(program, 1)]);
+                let commands = machine.commands(program, 1);
+                machine.gpu.queue.submit([commands]);
                 let (done, end) = oneshot::channel();
                 // The receiver is gone only if nobody waits any more.
                 machine.gpu.queue.on_submitted_work_done(move || {

@@ -35,10 +35,10 @@ impl Scratch {
     pub fn begin(&mut self, dispatch: &Dispatch) {
         self.reads.clear();
         for (buffer, access) in dispatch.accesses() {
-            if access == Access::Read {
-                self.reads.push(buffer);
-            } else {
+            if access == Access::ReadWrite {
                 self.weights.forget(buffer);
+            } else {
+                self.reads.push(buffer);
             }
         }
     }

@@ -1,0 +1,84 @@
+//! A buffer as kernels read it through a texture.
+//!
+//! Where the adapter is a processor, a vec4 of a buffer is gathered number by number, and a texel
+//! is read at once.
+
+use std::cell::Cell;
+
+/// Texels in a row, as `texel.wgsl` counts them: the rows that WebGPU promises then hold the
+/// largest binding that it promises.
+const ROW: u32 = 1024;
+const TEXEL_BYTES: u32 = 16;
+
+/// The texture of a buffer. It is a copy, made again where the buffer has changed.
+#[derive(Debug)]
+pub struct Image {
+    pub view: wgpu::TextureView,
+    texture: wgpu::Texture,
+    behind: Cell<bool>,
+}
+
+impl Image {
+    pub fn of(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Self {
+        let texture = device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("image"),
+            size: extent(ROW, texels(buffer).div_ceil(ROW)),
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        });
+        Self { view: texture.create_view(&Default::default()), texture, behind: Cell::new(true) }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        u64::from(ROW * TEXEL_BYTES) * u64::from(self.texture.height())
+    }
+
+    pub fn is_behind(&self) -> bool {
+        self.behind.get()
+    }
+
+    /// After the buffer was written.
+    pub fn fall_behind(&self) {
+        self.behind.set(true);
+    }
+
+    /// Queues the copy, if one is due: whole rows, then what is left.
+    pub fn catch_up(&self, encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::Buffer) {
+        if !self.behind.replace(false) {
+            return;
+        }
+        let (rows, rest) = (texels(buffer) / ROW, texels(buffer) % ROW);
+        for (y, size) in [(0, extent(ROW, rows)), (rows, extent(rest, 1))] {
+            if size.width == 0 || size.height == 0 {
+                continue;
+            }
+            let layout = wgpu::TexelCopyBufferLayout {
+                offset: u64::from(y * ROW * TEXEL_BYTES),
+                bytes_per_row: Some(ROW * TEXEL_BYTES),
+                rows_per_image: None,
+            };
+            let origin = wgpu::Origin3d { x: 0, y, z: 0 };
+            encoder.copy_buffer_to_texture(
+                wgpu::TexelCopyBufferInfo { buffer, layout },
+                wgpu::TexelCopyTextureInfo { origin, ..self.texture.as_image_copy() },
+                size,
+            );
+        }
+    }
+
+    pub fn destroy(&self) {
+        self.texture.destroy();
+    }
+}
+
+fn texels(buffer: &wgpu::Buffer) -> u32 {
+    (buffer.size() / u64::from(TEXEL_BYTES)) as u32
+}
+
+fn extent(width: u32, height: u32) -> wgpu::Extent3d {
+    wgpu::Extent3d { width, height, depth_or_array_layers: 1 }
+}
