@@ -15,7 +15,7 @@ help:
 	@echo 'make build         the page into www/dist'
 	@echo 'make setup         only install what is missing'
 	@echo 'make train-test    the tests of train/, in the Python that is active'
-	@echo 'make bench         the figures of docs/benchmark.md, beside onnxruntime-web'
+	@echo 'make bench         the figures of docs/benchmark.md, beside onnxruntime-web and TensorFlow.js'
 	@echo 'make convergence   the figures and plots of docs/convergence.md, about half an hour on two cores'
 
 demo: free-port build

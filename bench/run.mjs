@@ -92,6 +92,7 @@ async function main() {
     machine: `${cpus().length} cores of ${cpus()[0].model}`,
     date: new Date().toISOString().slice(0, 10),
     roofs: [],
+    loop_roofs: [],
     encode_ms: {},
     cells: [],
     gflop: {},
@@ -112,10 +113,12 @@ async function main() {
       report.gflop[net] = gflopOf(net);
       for (const batch of split(options.batch).map(Number)) {
         if (ours) report.roofs.push(await ours.call('roof'));
+        if (ours) report.loop_roofs.push(await ours.call('loopRoof'));
         if (ours && batch === 1) await ours.call('load', net);
         if (ours && batch === 1) report.encode_ms[net] = await ours.call('encode', 1, 10);
         report.cells.push(...(await measure(pages, net, batch)));
         report.roof_gflop_per_second = median(report.roofs);
+        report.loop_gflop_per_second = median(report.loop_roofs);
         // What was measured stays, whatever comes.
         if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
       }

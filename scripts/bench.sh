@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The benchmarks of docs/benchmark.md: ours beside onnxruntime-web in two browsers, and natively.
+# The benchmarks of docs/benchmark.md: ours beside onnxruntime-web and TensorFlow.js in two browsers, and natively.
 # The networks as ONNX come from train/, in the Python that is active. Arguments go to run.mjs.
 source "$(dirname "$0")/lib.sh"
 
@@ -16,7 +16,7 @@ firefox=$(find_firefox) || die "no Firefox"
 (cd bench && node run.mjs --browser "$chrome" --json ../docs/bench/chromium.json "$@")
 if lavapipe=$(find_lavapipe); then export VK_DRIVER_FILES=$lavapipe; fi
 (cd bench && node run.mjs --firefox --browser "$firefox" --batch 1 \
-    --contenders reverie-webgpu,reverie-cpu,ort-wasm-1 --json ../docs/bench/firefox.json)
+    --contenders reverie-webgpu,reverie-cpu,ort-wasm-1,tfjs-webgpu --json ../docs/bench/firefox.json)
 
 unset VK_DRIVER_FILES
 use_native_toolchain

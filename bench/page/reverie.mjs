@@ -1,4 +1,5 @@
 import { Golden } from './golden.mjs';
+import { loopRoof } from './loop.mjs';
 
 const FILES = [
   'model_index.json',
@@ -67,6 +68,11 @@ export class Reverie {
     const none = await timed(() => this.engine.roof(0));
     const all = await timed(() => this.engine.roof(ROOF_SUBMISSIONS));
     return (ROOF_SUBMISSIONS * this.engine.roof_flops()) / (all - none) / 1e6;
+  }
+
+  /** GFLOP/s of a loop that nobody has unrolled. */
+  loopRoof() {
+    return loopRoof(ROOF_SUBMISSIONS);
   }
 
   /** Milliseconds of this thread's time that it takes to encode and submit a pass. */
