@@ -38,13 +38,14 @@ const gflopOf = (net) => JSON.parse(readFileSync(`../target/bench/${net}/facts.j
 
 /** The first pass of each, whoever cannot do it is out; then rounds in which each has its turn. */
 async function measure(pages, net, batch) {
+  const gflop = gflopOf(net);
   const cells = [];
   for (const [contender, page] of pages) {
     const cell = { contender, net, batch, rounds: [], spent: 0 };
     cells.push(cell);
     const before = cells.find((other) => other.contender === contender && other.skipped);
     if (before) continue;
-    const expected = batch * (page.slowest ?? 0);
+    const expected = batch * gflop * (page.pace ?? 0);
     if (FEWEST_ROUNDS * expected > CELL_MS) {
       cell.skipped = `three passes would take about ${Math.round((3 * expected) / 1000)} s`;
       continue;
@@ -75,7 +76,8 @@ async function measure(pages, net, batch) {
   for (const cell of cells) {
     if (!cell.skipped) {
       cell.ms = median(cell.rounds);
-      if (batch === 1) pages.get(cell.contender).slowest = cell.ms;
+      // What the next network will take, for its work.
+      if (batch === 1) pages.get(cell.contender).pace = cell.ms / gflop;
     }
     say(`${net}, batch ${batch}, ${cell.contender}: ${cell.skipped ?? `${cell.ms.toFixed(1)} ms`}`);
   }
