@@ -159,7 +159,7 @@ test('pictures: a finger draws on a phone, and the link goes on with the drawing
       assert.ok(before[16 * SIDE + 16] > 200 && before[28 * SIDE + 16] < 20);
       await assertFitsPhone(page);
       await visitor.inAddress('picture=');
-      shared = await page.evaluate(() => location.hash);
+      shared = await visitor.addressAtRest();
     },
     PHONE,
   );

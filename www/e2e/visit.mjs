@@ -95,6 +95,17 @@ export class Visit {
     );
   }
 
+  /** The address, once it does not change any more. */
+  async addressAtRest() {
+    const hash = () => this.page.evaluate(() => location.hash);
+    let [before, now] = ['', await hash()];
+    while (now !== before) {
+      await this.page.waitForTimeout(700);
+      [before, now] = [now, await hash()];
+    }
+    return now;
+  }
+
   get timeline() {
     return this.page
       .getByRole('slider', { name: /^(Reverse|Forward) process$/ })

@@ -107,7 +107,7 @@ export class Proof {
   time(): Promise<void> {
     return this.#do('times', async (current) => {
       this.times = [];
-      const grain = await this.#ask({ ask: 'clock_grain' });
+      const grain = await this.#undisturbed({ ask: 'clock_grain' });
       for (const { kernel } of this.facts?.work ?? []) {
         const time = await this.#undisturbed({ ask: 'time_kernel', kernel, grain });
         if (!current()) return;
@@ -121,7 +121,7 @@ export class Proof {
     return this.#do('benchmark', async (current) => {
       this.benchmarks = [];
       this.measuredAt = null;
-      const grain = await this.#ask({ ask: 'clock_grain' });
+      const grain = await this.#undisturbed({ ask: 'clock_grain' });
       for (const batch of BATCHES[this.#studio.device?.software ? 'software' : 'hardware']) {
         const benchmark = await this.#undisturbed({ ask: 'benchmark', batch, grain });
         if (!current()) return;
