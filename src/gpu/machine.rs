@@ -171,19 +171,9 @@ impl GpuMachine {
         ids.iter().map(|id| self.buffers.get(id.0))
     }
 
-    /// Queues a copy of words out of a buffer; the future gives them when the
-    /// queue has come that far, and leaves the machine free meanwhile.
+    /// Queues a copy of as many words at each of some places, one after the other; the future gives
+    /// them when the queue has come that far, and leaves the machine free meanwhile.
     pub fn request(
-        &mut self,
-        from: BufferId,
-        at: usize,
-        words: usize,
-    ) -> impl Future<Output = Result<Vec<u32>, MachineError>> + 'static {
-        self.request_all(&[(from, at)], words)
-    }
-
-    /// The same of as many words at each of some places, one after the other.
-    pub fn request_all(
         &mut self,
         places: &[(BufferId, usize)],
         words: usize,
@@ -346,7 +336,7 @@ impl Machine for GpuMachine {
     }
 
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
-        self.request(from, at, words).await
+        self.request(&[(from, at)], words).await
     }
 }
 

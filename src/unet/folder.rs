@@ -75,7 +75,8 @@ impl Files for std::path::PathBuf {
     }
 }
 
-fn checked_size(path: &str, size: u64, limit: u64) -> Result<(), FolderError> {
+/// Refuses what is larger than such a file may be.
+pub fn checked_size(path: &str, size: u64, limit: u64) -> Result<(), FolderError> {
     if size > limit {
         return Err(FolderError::TooLarge { file: path.into(), size, limit });
     }

@@ -30,7 +30,7 @@ pub enum UNetError {
 pub struct UNet {
     pub config: UNetConfig,
     pub time: TimeProjection,
-    weights: Vec<BufferId>,
+    pub(super) weights: Vec<BufferId>,
     specs: Vec<WeightSpec>,
 }
 
@@ -85,11 +85,6 @@ impl UNet {
         specs: Vec<WeightSpec>,
     ) -> Self {
         Self { config, time, weights, specs }
-    }
-
-    /// Where its weights are.
-    pub fn buffers(&self) -> impl Iterator<Item = BufferId> + '_ {
-        self.weights.iter().copied()
     }
 
     /// Gives the weights' memory back.

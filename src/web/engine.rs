@@ -1,18 +1,18 @@
 //! The engine that the page's worker holds, or the page itself where only that has WebGPU.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast, JsValue};
 use web_sys::OffscreenCanvas;
 
 use super::device::{self, Device, PageMachine, Screen};
 use super::error;
 use super::facts::model_facts;
+use super::fetched::Fetched;
 use super::forward::Forward;
 use super::moment::lens_of;
 use crate::diffusion::schedule::LARGEST_TERMINAL_SNR;
@@ -89,7 +89,7 @@ impl Engine {
     /// Loads a model from its files, by their paths in the model's folder; its weights may have been
     /// received, as those of a `network`.
     pub fn load(&self, files: js_sys::Map, network: Option<u32>) -> Result<JsValue, JsValue> {
-        let files = files_of(&files);
+        let files = Fetched(files);
         let invalid = |e: FolderError| error::of_session(&e.into());
         let folder = ModelFolder::open(&files).map_err(invalid)?;
         let mut state = self.state.borrow_mut();
@@ -148,7 +148,7 @@ impl Engine {
                 (at, words as usize, divisor)
             };
             let (buffer, at) = at.ok_or_else(no_run)?;
-            (state.machine.request(buffer, at, words), divisor, loaded.model.channels(), height * width)
+            (state.machine.request(&[(buffer, at)], words), divisor, loaded.model.channels(), height * width)
         };
         let words = words.await.map_err(|e| error::of_machine(&e))?;
         Ok(to_nchw(&words, channels, pixels).iter().map(|value| value / divisor).collect())
@@ -256,16 +256,6 @@ impl Loaded {
         let (height, width) = self.model.size();
         Grid { samples, width: width as u32, height: height as u32, gap: GAP }
     }
-}
-
-/// A folder's files, by their paths.
-fn files_of(map: &js_sys::Map) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    map.for_each(&mut |bytes, path| {
-        let bytes = bytes.dyn_into::<js_sys::Uint8Array>().map(|b| b.to_vec());
-        files.insert(path.as_string().unwrap_or_default(), bytes.unwrap_or_default());
-    });
-    files
 }
 
 pub(super) fn no_run() -> JsValue {

@@ -27,7 +27,7 @@ impl Engine {
             let (x_t, timestep) = (forward.x_t, forward.timestep);
             let at = forward.microscope.look(machine, model, x_t, timestep, wish);
             let (buffer, at) = at.map_err(|e| error::of_session(&e))?;
-            (machine.request(buffer, at, forward.words()), forward.image.clone(), model.channels())
+            (machine.request(&[(buffer, at)], forward.words()), forward.image.clone(), model.channels())
         };
         let words = words.await.map_err(|e| error::of_machine(&e))?;
         let pixels = image.len() / channels;

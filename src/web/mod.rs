@@ -8,6 +8,7 @@ mod cpu;
 mod engine;
 mod error;
 mod facts;
+mod fetched;
 mod forward;
 mod golden;
 #[cfg(not(feature = "cpu"))]

@@ -84,7 +84,7 @@ impl Engine {
             let words = moment.run.shape.sample_floats() as usize;
             let rows = rows_before(&moment);
             let deviations = [moment.deviation(), before.deviation()];
-            let values = state.machine.request_all(&places.ok_or_else(no_run)?, words);
+            let values = state.machine.request(&places.ok_or_else(no_run)?, words);
             (values, loaded.model.channels(), deviations, CHANGE_RANGE * moment.change(), rows)
         };
         let words = values.await.map_err(|e| error::of_machine(&e))?;
@@ -128,7 +128,7 @@ impl Engine {
             let words = loaded.forward.words();
             let params = loaded.params(1, 0, loaded.model.value_range());
             let pictures: Vec<_> = moments.iter().map(|moment| params.divided(moment.deviation())).collect();
-            (state.machine.request_all(&places.ok_or_else(no_run)?, words), pictures)
+            (state.machine.request(&places.ok_or_else(no_run)?, words), pictures)
         };
         let words = values.await.map_err(|e| error::of_machine(&e))?;
         let values: Vec<f32> = words.iter().map(|word| f32::from_bits(*word)).collect();

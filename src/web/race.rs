@@ -67,7 +67,7 @@ impl Engine {
             let race = loaded.race.as_ref().ok_or_else(no_run)?;
             let deviations: Vec<f32> =
                 race.runs().iter().map(|run| run.plan.deviation(run.steps_done())).collect();
-            let words = state.machine.request_all(&race.samples(), loaded.forward.words());
+            let words = state.machine.request(&race.samples(), loaded.forward.words());
             (words, loaded.model.channels(), deviations)
         };
         let words = words.await.map_err(|e| error::of_machine(&e))?;

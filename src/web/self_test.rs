@@ -43,7 +43,7 @@ impl Engine {
             let session = |e: UNetError| error::of_session(&e.into());
             let instance = unet.instance(machine, batch, height, width).map_err(session)?;
             let submitted = unet.submit(machine, &instance, sample, timesteps, golden.labels.as_ref());
-            let output = machine.request(instance.output, 0, unet.output_words(&instance));
+            let output = machine.request(&[(instance.output, 0)], unet.output_words(&instance));
             unet.release(machine, instance);
             submitted.map_err(session)?;
             (output, unet.config.out_channels, height * width)
@@ -110,7 +110,7 @@ impl Engine {
             for (case, _) in cases {
                 let trial = Trial::start(machine, case)?;
                 for &(buffer, words) in &trial.buffers {
-                    reads.push(machine.request(buffer, 0, words));
+                    reads.push(machine.request(&[(buffer, 0)], words));
                 }
                 trial.release(machine);
             }

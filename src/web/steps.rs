@@ -44,7 +44,7 @@ impl Engine {
             let epoch = state.epoch;
             let (run, machine) = state.run_mut()?;
             let Some((buffer, words)) = run.pending() else { return state.steps_done() };
-            (epoch, machine.request(buffer, 0, words))
+            (epoch, machine.request(&[(buffer, 0)], words))
         };
         let errors = errors.await.map_err(|e| error::of_machine(&e))?;
         let mut state = self.state.borrow_mut();

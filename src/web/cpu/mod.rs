@@ -75,18 +75,8 @@ impl PageMachine {
         self.ask(|queue| queue.then(work));
     }
 
-    /// A copy of words out of a buffer, when the queue has come that far.
+    /// A copy of as many words at each of some places, when the queue has come that far.
     pub fn request(
-        &mut self,
-        from: BufferId,
-        at: usize,
-        words: usize,
-    ) -> impl Future<Output = Result<Vec<u32>, MachineError>> + use<> {
-        self.request_all(&[(from, at)], words)
-    }
-
-    /// The same of as many words at each of some places, one after the other.
-    pub fn request_all(
         &mut self,
         places: &[(BufferId, usize)],
         words: usize,
@@ -167,7 +157,7 @@ impl Machine for PageMachine {
     }
 
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {
-        self.request(from, at, words).await
+        self.request(&[(from, at)], words).await
     }
 }
 
