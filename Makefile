@@ -54,7 +54,10 @@ test-firefox: setup
 test-page: setup
 	@$(STEP) test-page 'The page: size, lints, unit tests, end to end' scripts/test-page.sh
 
-train-test:
+# With the engine and the page, which some of these tests run: without them they would be skipped.
+train-test: setup
+	cargo build --release --locked
+	scripts/page-deps.sh
 	cd train && python3 -m pytest
 
 bench: setup
