@@ -91,6 +91,11 @@ pub trait Machine {
         self.write(buffer, 0, data);
         Ok(buffer)
     }
+
+    /// The same for what kernels only ever read through textures, and nobody writes again.
+    fn upload_image(&mut self, data: &[u32]) -> Result<BufferId, MachineError> {
+        self.upload(data)
+    }
 }
 
 /// A kernel's case on its way through a machine.

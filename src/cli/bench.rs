@@ -182,7 +182,7 @@ async fn parts<M: Machine>(
 ) -> Result<Vec<Part>, CliError> {
     let kind = |at: usize| {
         let dispatch = &plan.dispatches[at];
-        (dispatch.kernel.shader.name, graph.op_shape(&graph.ops[plan.ops[at]]))
+        (dispatch.kernel.shader.name, graph.op_shape(&graph.ops[plan.shares[at].op]))
     };
     let mut kinds: Vec<(&'static str, String)> = (0..plan.dispatches.len()).map(kind).collect();
     kinds.sort();
@@ -197,9 +197,8 @@ async fn parts<M: Machine>(
         unet.release(machine, part);
         let (mut flops, mut bytes, mut dispatches) = (0, 0, 0);
         for at in (0..plan.dispatches.len()).filter(|at| is_one(*at)) {
-            let op = &graph.ops[plan.ops[at]];
-            flops += plan.batch as u64 * graph.op_flops(op);
-            bytes += 4 * graph.op_words(op, plan.batch as u64);
+            flops += plan.shares[at].flops;
+            bytes += 4 * plan.shares[at].words;
             dispatches += 1;
         }
         parts.push(Part {

@@ -9,7 +9,6 @@ use reverie::machine::Machine;
 use reverie::unet::attributes::Attribute;
 use reverie::unet::config::ClassEmbedding;
 use reverie::unet::graph::Graph;
-use reverie::unet::pack;
 use reverie::unet::plan::{Buffer, Plan};
 use serde::Serialize;
 
@@ -114,16 +113,9 @@ fn classes(network: &Network) -> Classes {
     Classes { kind, count, null_label: network.facts.null_label, names }
 }
 
-fn bytes(graph: &Graph, buffer: &Buffer) -> u64 {
-    4 * match *buffer {
-        Buffer::Scratch(words) => words,
-        Buffer::Weight(id) => pack::words(&graph.weights[id.0]),
-    }
-}
-
 fn memory(graph: &Graph, plan: &Plan) -> MemoryPlan {
     let is_scratch = |buffer: &&Buffer| matches!(buffer, Buffer::Scratch(_));
-    let all = plan.buffers.iter().map(|buffer| bytes(graph, buffer));
+    let all = plan.buffers.iter().map(|buffer| 4 * plan.words(graph, buffer));
     MemoryPlan {
         weights: all.clone().sum::<u64>() - plan.scratch_bytes(),
         scratch: plan.scratch_bytes(),
@@ -153,7 +145,7 @@ fn schedule_facts(config: &SchedulerConfig) -> Result<ScheduleFacts, SchedulerCo
 /// Buffers and dispatches beyond the default limits.
 fn exceeds(graph: &Graph, plan: &Plan) -> Vec<String> {
     let large = plan.buffers.iter().filter_map(|buffer| {
-        let bytes = bytes(graph, buffer);
+        let bytes = 4 * plan.words(graph, buffer);
         let what = if matches!(buffer, Buffer::Scratch(_)) { "an activation" } else { "a weight" };
         let (limit, name) = match bytes {
             MAX_BUFFER.. => (MAX_BUFFER, "maxBufferSize"),

@@ -5,10 +5,14 @@
 
 use std::cell::Cell;
 
+use super::Gpu;
+
 /// Texels in a row, as `texel.wgsl` counts them: the rows that WebGPU promises then hold the
 /// largest binding that it promises.
 const ROW: u32 = 1024;
 const TEXEL_BYTES: u32 = 16;
+/// Rows that WebGPU promises.
+const MOST_ROWS: u32 = 8192;
 
 /// The texture of a buffer. It is a copy, made again where the buffer has changed.
 #[derive(Debug)]
@@ -20,9 +24,31 @@ pub struct Image {
 
 impl Image {
     pub fn of(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Self {
+        Self::new(device, texels(buffer), true)
+    }
+
+    /// Without a buffer; `data` is whole texels.
+    pub fn filled(gpu: &Gpu, data: &[u32]) -> Self {
+        let image = Self::new(&gpu.device, data.len() as u32 / 4, false);
+        for (y, size) in parts(data.len() as u32 / 4) {
+            let start = (4 * y * ROW) as usize;
+            gpu.queue.write_texture(
+                wgpu::TexelCopyTextureInfo {
+                    origin: wgpu::Origin3d { x: 0, y, z: 0 },
+                    ..image.texture.as_image_copy()
+                },
+                bytemuck::cast_slice(&data[start..]),
+                layout(0),
+                size,
+            );
+        }
+        image
+    }
+
+    fn new(device: &wgpu::Device, texels: u32, behind: bool) -> Self {
         let texture = device.create_texture(&wgpu::TextureDescriptor {
             label: Some("image"),
-            size: extent(ROW, texels(buffer).div_ceil(ROW)),
+            size: extent(ROW, rows(texels)),
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
@@ -30,7 +56,7 @@ impl Image {
             usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
             view_formats: &[],
         });
-        Self { view: texture.create_view(&Default::default()), texture, behind: Cell::new(true) }
+        Self { view: texture.create_view(&Default::default()), texture, behind: Cell::new(behind) }
     }
 
     pub fn bytes(&self) -> u64 {
@@ -51,16 +77,8 @@ impl Image {
         if !self.behind.replace(false) {
             return;
         }
-        let (rows, rest) = (texels(buffer) / ROW, texels(buffer) % ROW);
-        for (y, size) in [(0, extent(ROW, rows)), (rows, extent(rest, 1))] {
-            if size.width == 0 || size.height == 0 {
-                continue;
-            }
-            let layout = wgpu::TexelCopyBufferLayout {
-                offset: u64::from(y * ROW * TEXEL_BYTES),
-                bytes_per_row: Some(ROW * TEXEL_BYTES),
-                rows_per_image: None,
-            };
+        for (y, size) in parts(texels(buffer)) {
+            let layout = layout(u64::from(y * ROW * TEXEL_BYTES));
             let origin = wgpu::Origin3d { x: 0, y, z: 0 };
             encoder.copy_buffer_to_texture(
                 wgpu::TexelCopyBufferInfo { buffer, layout },
@@ -73,6 +91,23 @@ impl Image {
     pub fn destroy(&self) {
         self.texture.destroy();
     }
+}
+
+/// Whole rows, then what is left: the first row of each, and its size.
+fn parts(texels: u32) -> impl Iterator<Item = (u32, wgpu::Extent3d)> {
+    let (rows, rest) = (texels / ROW, texels % ROW);
+    let parts = [(0, extent(ROW, rows)), (rows, extent(rest, 1))];
+    parts.into_iter().filter(|(_, size)| size.width > 0 && size.height > 0)
+}
+
+fn layout(offset: u64) -> wgpu::TexelCopyBufferLayout {
+    wgpu::TexelCopyBufferLayout { offset, bytes_per_row: Some(ROW * TEXEL_BYTES), rows_per_image: None }
+}
+
+/// Rows that hold so many texels. Mesa compiles a shader anew for textures whose size is a power of
+/// two and for those whose size is none: an odd number above one never is.
+fn rows(texels: u32) -> u32 {
+    (texels.div_ceil(ROW).max(2) | 1).min(MOST_ROWS)
 }
 
 fn texels(buffer: &wgpu::Buffer) -> u32 {

@@ -21,11 +21,24 @@ pub struct Counters {
     pub peak_bytes: u64,
 }
 
-/// A buffer, and its image where a program reads it through one.
+/// A buffer, its image where a program reads it through one, or only that.
 #[derive(Debug)]
 struct Stored {
-    buffer: wgpu::Buffer,
+    buffer: Option<wgpu::Buffer>,
     image: Option<Image>,
+}
+
+impl Stored {
+    fn buffer(&self) -> &wgpu::Buffer {
+        self.buffer.as_ref().expect("what is an image only is read through textures only")
+    }
+
+    /// Queues a copy into the image, if one is due.
+    fn catch_up(&self, encoder: &mut wgpu::CommandEncoder) {
+        if let Self { buffer: Some(buffer), image: Some(image) } = self {
+            image.catch_up(encoder, buffer);
+        }
+    }
 }
 
 /// Dispatches with their pipelines and bind groups.
@@ -84,7 +97,7 @@ impl GpuMachine {
 
     /// The buffer itself, for those who draw from it.
     pub fn buffer(&self, id: BufferId) -> &wgpu::Buffer {
-        &self.buffers.get(id.0).buffer
+        self.buffers.get(id.0).buffer()
     }
 
     /// The commands of the submission in the making.
@@ -142,9 +155,7 @@ impl GpuMachine {
     fn record(&self, encoder: &mut wgpu::CommandEncoder, program: ProgramId, row: usize) {
         let mut steps = self.programs.get(program.0).steps.iter().peekable();
         while let Some(first) = steps.peek() {
-            for Stored { buffer, image } in self.stored(&first.images) {
-                image.iter().for_each(|image| image.catch_up(encoder, buffer));
-            }
+            self.stored(&first.images).for_each(|stored| stored.catch_up(encoder));
             let mut pass = encoder.begin_compute_pass(&Default::default());
             while let Some(step) = steps.next_if(|step| !self.waits(step)) {
                 let row = if step.rows == 1 { 0 } else { row as u32 };
@@ -209,10 +220,10 @@ impl GpuMachine {
         let images: Vec<BufferId> = of_access(Access::Image).collect();
         images.iter().for_each(|id| self.make_image(*id));
         entries.extend(dispatch.accesses().zip(1..).map(|((id, access), binding)| {
-            let Stored { buffer, image } = self.buffers.get(id.0);
-            let resource = match image {
+            let stored = self.buffers.get(id.0);
+            let resource = match &stored.image {
                 Some(image) if access == Access::Image => wgpu::BindingResource::TextureView(&image.view),
-                _ => buffer.as_entire_binding(),
+                _ => stored.buffer().as_entire_binding(),
             };
             wgpu::BindGroupEntry { binding, resource }
         }));
@@ -233,10 +244,12 @@ impl GpuMachine {
     }
 
     fn make_image(&mut self, id: BufferId) {
-        let Stored { buffer, image } = self.buffers.get_mut(id.0);
-        if image.is_none() {
-            let made = image.insert(Image::of(&self.gpu.device, buffer)).bytes();
-            self.count(made);
+        let stored = self.buffers.get_mut(id.0);
+        if stored.image.is_none() {
+            let image = Image::of(&self.gpu.device, stored.buffer());
+            let bytes = image.bytes();
+            stored.image = Some(image);
+            self.count(bytes);
         }
     }
 }
@@ -259,13 +272,14 @@ impl Machine for GpuMachine {
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = self.keep_buffer("reverie", bytes, usage);
-        Ok(BufferId(self.buffers.insert(Stored { buffer, image: None })))
+        Ok(BufferId(self.buffers.insert(Stored { buffer: Some(buffer), image: None })))
     }
 
     fn free(&mut self, buffer: BufferId) {
         if let Some(Stored { buffer, image }) = self.buffers.remove(buffer.0) {
-            self.drop_buffer(&buffer);
+            buffer.iter().for_each(|buffer| self.drop_buffer(buffer));
             if let Some(image) = image {
+                self.submit();
                 self.counters.bytes -= image.bytes();
                 image.destroy();
             }
@@ -277,6 +291,12 @@ impl Machine for GpuMachine {
         self.submit();
         self.gpu.queue.write_buffer(self.buffer(to), 4 * at as u64, bytemuck::cast_slice(data));
         self.changed(&[to]);
+    }
+
+    fn upload_image(&mut self, data: &[u32]) -> Result<BufferId, MachineError> {
+        let image = Image::filled(&self.gpu, data);
+        self.count(image.bytes());
+        Ok(BufferId(self.buffers.insert(Stored { buffer: None, image: Some(image) })))
     }
 
     fn copy(&mut self, from: (BufferId, usize), to: (BufferId, usize), words: usize) {

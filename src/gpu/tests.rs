@@ -43,27 +43,27 @@ fn drawing_equals_its_twin() {
 #[test]
 fn an_image_follows_its_buffer() {
     use crate::kernels::case::{random, relative_error, run_twin};
-    use crate::kernels::{BufferId, conv3x3_wide};
+    use crate::kernels::{BufferId, matmul};
 
-    // One convolution after the other: the second reads what the first has written.
-    let (channels, size) = (2, 8);
-    let p = conv3x3_wide::Params {
-        batch: 1,
-        height: size,
-        width: size,
+    // One product after the other: the second reads what the first has written.
+    let (channels, rows) = (2, 64);
+    let p = matmul::Params {
+        products: 1,
+        rows,
         in_channels: channels,
         in_pitch: channels,
         out_channels: channels,
         out_pitch: channels,
+        has_bias: 1,
         scale: 1.0,
         ..Default::default()
     };
-    let words = 4 * size * size * channels;
-    let lengths = [words, 9 * 16 * channels * channels, 4 * channels, 4, words, words];
+    let words = 4 * rows * channels;
+    let lengths = [words, 16 * channels * channels, 4 * channels, 4, words, words];
     let mut buffers: Vec<_> = lengths.iter().zip(1..).map(|(words, seed)| random(seed, *words)).collect();
     let chain = |ids: &[BufferId]| {
         let [x, weight, bias, absent, between, y] = ids else { unreachable!("six buffers") };
-        let one = |x, y| conv3x3_wide::dispatch(&p, [x, *weight, *bias, *absent, *absent, y]);
+        let one = |x, y| matmul::dispatch(&p, [x, *weight, *bias, *absent, y]);
         vec![one(*x, *between), one(*between, *y)]
     };
     pollster::block_on(async {

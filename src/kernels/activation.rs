@@ -25,7 +25,7 @@ impl Activation {
     const ALL: [Self; 5] = [Self::Identity, Self::Silu, Self::Gelu, Self::Relu, Self::Mish];
 
     /// In f64: the twin is the reference.
-    fn apply(self, x: f64) -> f64 {
+    pub(super) fn apply(self, x: f64) -> f64 {
         match self {
             Self::Identity => x,
             Self::Silu => x / (1.0 + (-x).exp()),

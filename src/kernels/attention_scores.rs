@@ -19,7 +19,7 @@ fn grid(p: &Params) -> [u32; 3] {
     flat_grid(p.batch * p.heads * p.tokens * p.tokens.div_ceil(4))
 }
 
-fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+pub(super) fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [qkv] = floats(reads);
     let scores = output(writes);
@@ -62,6 +62,11 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
 }
 
 fn cases() -> Vec<Case> {
+    cases_of(&KERNEL, grid)
+}
+
+/// The same for both variants of the kernel.
+pub(super) fn cases_of(kernel: &'static Kernel, grid: fn(&Params) -> [u32; 3]) -> Vec<Case> {
     let p = Params { batch: 2, tokens: 8, heads: 2, head_dim: 2, scale: 0.4 };
     [
         ("plain", p),
@@ -73,7 +78,7 @@ fn cases() -> Vec<Case> {
             random(1, 12 * p.batch * p.tokens * p.heads * p.head_dim),
             zeros(p.batch * p.heads * p.tokens * p.tokens),
         ];
-        Case::new(label, &KERNEL, &p, buffers, grid(&p))
+        Case::new(label, kernel, &p, buffers, grid(&p))
     })
     .into()
 }

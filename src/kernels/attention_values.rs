@@ -19,7 +19,7 @@ fn grid(p: &Params) -> [u32; 3] {
     flat_grid(p.batch * p.tokens * p.heads * p.head_dim)
 }
 
-fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+pub(super) fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [qkv, weights] = floats(reads);
     let y = output(writes);
@@ -64,16 +64,20 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
 }
 
 fn cases() -> Vec<Case> {
-    let p = Params { batch: 2, tokens: 8, heads: 2, head_dim: 2 };
-    [("plain", p), ("odd tokens", Params { tokens: 7, heads: 3, ..p })]
-        .map(|(label, p)| {
-            let width = 4 * p.heads * p.head_dim;
-            let buffers = vec![
-                random(1, 3 * width * p.batch * p.tokens),
-                random(2, p.batch * p.heads * p.tokens * p.tokens),
-                zeros(width * p.batch * p.tokens),
-            ];
-            Case::new(label, &KERNEL, &p, buffers, grid(&p))
-        })
-        .into()
+    cases_of(&KERNEL, &[8, 7], grid)
+}
+
+/// For both variants of the kernel, at so many tokens.
+pub(super) fn cases_of(kernel: &'static Kernel, tokens: &[u32], grid: fn(&Params) -> [u32; 3]) -> Vec<Case> {
+    let of = |(tokens, heads): (&u32, u32)| {
+        let p = Params { batch: 2, tokens: *tokens, heads, head_dim: 2 };
+        let width = 4 * p.heads * p.head_dim;
+        let buffers = vec![
+            random(1, 3 * width * p.batch * p.tokens),
+            random(2, p.batch * p.heads * p.tokens * p.tokens),
+            zeros(width * p.batch * p.tokens),
+        ];
+        Case::new(&format!("{tokens} tokens"), kernel, &p, buffers, grid(&p))
+    };
+    tokens.iter().zip(2..).map(of).collect()
 }

@@ -22,7 +22,7 @@ fn grid(p: &Params) -> [u32; 3] {
     flat_grid(p.batch * p.height.div_ceil(4) * p.width.div_ceil(4) * p.out_channels)
 }
 
-pub(super) fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [x, weight, bias, temb, residual] = floats(reads);
     let y = output(writes);
@@ -95,11 +95,6 @@ fn fast(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]], scratch: &mut
 }
 
 fn cases() -> Vec<Case> {
-    cases_of(&KERNEL, grid)
-}
-
-/// The same for every variant of the kernel.
-pub(super) fn cases_of(kernel: &'static Kernel, grid: fn(&Params) -> [u32; 3]) -> Vec<Case> {
     let plain = Params {
         batch: 2,
         height: 5,
@@ -157,7 +152,7 @@ pub(super) fn cases_of(kernel: &'static Kernel, grid: fn(&Params) -> [u32; 3]) -
             random(5, 4 * (pixels * p.residual_pitch).max(1)),
             zeros(4 * pixels * p.out_pitch),
         ];
-        Case::new(label, kernel, &p, buffers, grid(&p))
+        Case::new(label, &KERNEL, &p, buffers, grid(&p))
     })
     .into()
 }

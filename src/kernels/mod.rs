@@ -6,14 +6,15 @@
 
 pub mod activation;
 pub mod attention_scores;
+pub mod attention_scores_wide;
 pub mod attention_values;
+pub mod attention_values_wide;
 pub mod avg_pool;
 pub mod case;
 pub mod channel_moments;
 pub mod class_embedding;
 pub mod conv3x3;
 pub mod conv3x3_stride2;
-pub mod conv3x3_wide;
 pub mod dynamic_threshold;
 pub mod error_norm;
 pub mod fast;
@@ -21,8 +22,11 @@ pub mod forward_noise;
 pub mod group_norm;
 pub mod group_norm_merge;
 pub mod guidance;
+pub mod im2col;
 pub mod langevin_ratio;
 pub mod linear;
+pub mod matmul;
+pub mod matmul_few;
 pub mod network_input;
 pub mod present;
 pub mod reverse_step;
@@ -30,6 +34,9 @@ pub mod roof_fma;
 pub mod shaders;
 pub mod softmax;
 pub mod upsample;
+pub mod winograd;
+pub mod winograd_input;
+pub mod winograd_output;
 
 pub use case::Case;
 use shaders::{Access, Shader};
@@ -38,26 +45,32 @@ use shaders::{Access, Shader};
 pub static ALL: &[&Kernel] = &[
     &activation::KERNEL,
     &attention_scores::KERNEL,
+    &attention_scores_wide::KERNEL,
     &attention_values::KERNEL,
+    &attention_values_wide::KERNEL,
     &avg_pool::KERNEL,
     &channel_moments::KERNEL,
     &class_embedding::KERNEL,
     &conv3x3::KERNEL,
     &conv3x3_stride2::KERNEL,
-    &conv3x3_wide::KERNEL,
     &dynamic_threshold::KERNEL,
     &error_norm::KERNEL,
     &forward_noise::KERNEL,
     &group_norm::KERNEL,
     &group_norm_merge::KERNEL,
     &guidance::KERNEL,
+    &im2col::KERNEL,
     &langevin_ratio::KERNEL,
     &linear::KERNEL,
+    &matmul::KERNEL,
+    &matmul_few::KERNEL,
     &network_input::KERNEL,
     &reverse_step::KERNEL,
     &roof_fma::KERNEL,
     &softmax::KERNEL,
     &upsample::KERNEL,
+    &winograd_input::KERNEL,
+    &winograd_output::KERNEL,
 ];
 
 /// A compute kernel: the shader, its twin, and the cases that hold them together.

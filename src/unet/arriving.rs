@@ -102,7 +102,11 @@ impl Arriving {
 fn upload<M: Machine>(machine: &mut M, weights: &mut Weights, parts: &mut [Part]) -> Result<(), UNetError> {
     for Part { spec, buffer } in parts.iter_mut().filter(|part| part.buffer.is_none()) {
         if pack::names(spec).all(|name| weights.has_arrived(name)) {
-            *buffer = Some(machine.upload(&pack(spec, weights)?)?);
+            let packed = pack(spec, machine.class(), weights)?;
+            *buffer = Some(match pack::is_image(spec, machine.class()) {
+                true => machine.upload_image(&packed)?,
+                false => machine.upload(&packed)?,
+            });
         }
     }
     Ok(())

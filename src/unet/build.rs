@@ -3,7 +3,9 @@
 use super::config::{
     self, ClassEmbedding, DownBlock, Heads, Resampling, TimeEmbedding, TimeScaleShift, UNetConfig, UpBlock,
 };
-use super::graph::{Affine, Condition, Graph, Op, ScaleShift, Slice, Tensor, TensorId, WeightId, WeightSpec};
+use super::graph::{
+    Affine, Before, Condition, Graph, Joined, Op, ScaleShift, Slice, Tensor, TensorId, WeightId, WeightSpec,
+};
 use super::layout::Layout;
 use crate::kernels::activation::Activation;
 
@@ -75,30 +77,30 @@ impl Builder<'_> {
     }
 
     /// The convolution's weight and bias.
-    fn conv_weights(&mut self, name: &str, input: Layout, output: &Layout) -> (WeightId, WeightId) {
-        let spec = WeightSpec::Conv { name: format!("{name}.weight"), input, output: output.clone() };
+    fn conv_weights(
+        &mut self,
+        name: &str,
+        input: Layout,
+        output: &Layout,
+        stride: usize,
+    ) -> (WeightId, WeightId) {
+        let spec = WeightSpec::Conv { name: format!("{name}.weight"), input, output: output.clone(), stride };
         let weight = self.weight(spec);
         let bias = self.weight(WeightSpec::Bias { parts: vec![(format!("{name}.bias"), output.clone())] });
         (weight, bias)
     }
 
     fn conv(&mut self, name: &str, x: TensorId, channels: usize) -> TensorId {
-        self.conv_with(name, x, channels, None, None, 1.0)
+        self.conv_with(name, x, channels, Joined::NOTHING)
     }
 
-    fn conv_with(
-        &mut self,
-        name: &str,
-        x: TensorId,
-        channels: usize,
-        temb: Option<Slice>,
-        residual: Option<TensorId>,
-        scale: f32,
-    ) -> TensorId {
+    fn conv_with(&mut self, name: &str, x: TensorId, channels: usize, joined: Joined) -> TensorId {
         let output = Layout::of(channels);
-        let (weight, bias) = self.conv_weights(name, self.layout(x), &output);
-        let y = self.sized(x, output);
-        self.ops.push(Op::Conv { x, weight, bias, temb, residual, scale, y });
+        let (weight, bias) = self.conv_weights(name, self.layout(x), &output, 1);
+        let times = if joined.upsampled { 2 } else { 1 };
+        let Tensor { height, width, .. } = self.tensors[x.0];
+        let y = self.tensor(times * height, times * width, output);
+        self.ops.push(Op::Conv { x, weight, bias, joined, y });
         y
     }
 
@@ -150,9 +152,10 @@ impl Builder<'_> {
         y
     }
 
-    fn norm_act(&mut self, name: &str, x: TensorId, scale_shift: Option<ScaleShift>) -> TensorId {
+    /// A block's norm and activation.
+    fn norm_act(&mut self, name: &str, x: TensorId, scale_shift: Option<ScaleShift>) -> Before {
         let affine = self.group_norm(name, x, self.config.norm_num_groups, scale_shift);
-        self.activation(x, Affine::Sample(affine), kind(self.config.act_fn))
+        Before { affine, kind: kind(self.config.act_fn) }
     }
 
     /// Side by side; both halves are written straight into the result, unless one
@@ -230,8 +233,8 @@ impl Builder<'_> {
             x = self.up_block(index, x, &mut skips);
         }
         let affine = self.group_norm("conv_norm_out", x, config.norm_num_groups, None);
-        x = self.activation(x, Affine::Sample(affine), Activation::Silu);
-        x = self.conv("conv_out", x, config.out_channels);
+        let before = Some(Before { affine, kind: Activation::Silu });
+        x = self.conv_with("conv_out", x, config.out_channels, Joined { before, ..Joined::NOTHING });
         match output_scale {
             Some(scale) => self.activation(x, Affine::Sample(scale), Activation::Identity),
             None => x,
@@ -263,7 +266,7 @@ impl Builder<'_> {
 
     fn downsample(&mut self, name: &str, x: TensorId) -> TensorId {
         let layout = self.layout(x);
-        let (weight, bias) = self.conv_weights(name, layout.clone(), &layout);
+        let (weight, bias) = self.conv_weights(name, layout.clone(), &layout, 2);
         let Tensor { height, width, .. } = self.tensors[x.0];
         let y = self.tensor(height / 2, width / 2, layout);
         self.ops.push(Op::Downsample { x, weight, bias, pad: self.config.downsample_padding, y });
@@ -298,8 +301,8 @@ impl Builder<'_> {
         let up = format!("{name}.upsamplers.0");
         match config.upsample(index) {
             Some(Resampling::Conv) => {
-                let large = self.resample(x, Resample::Up);
-                self.conv(&format!("{up}.conv"), large, channels)
+                let joined = Joined { upsampled: true, ..Joined::NOTHING };
+                self.conv_with(&format!("{up}.conv"), x, channels, joined)
             }
             Some(Resampling::Resnet) => self.resnet(&up, x, channels, Resample::Up, 1.0),
             None => x,
@@ -327,17 +330,26 @@ impl Builder<'_> {
     /// diffusers' `ResnetBlock2D`; resampling comes after the first norm and activation.
     fn resnet(&mut self, name: &str, x: TensorId, channels: usize, how: Resample, scale: f32) -> TensorId {
         let (temb, scale_shift) = self.projection(&format!("{name}.time_emb_proj"), channels);
-        let h = self.norm_act(&format!("{name}.norm1"), x, None);
-        let h = self.resample(h, how);
+        let before = self.norm_act(&format!("{name}.norm1"), x, None);
+        let (h, before) = match how {
+            Resample::No | Resample::Up => (x, Some(before)),
+            Resample::Down => {
+                let h = self.activation(x, Affine::Sample(before.affine), before.kind);
+                (self.resample(h, how), None)
+            }
+        };
         let x = self.resample(x, how);
-        let h = self.conv_with(&format!("{name}.conv1"), h, channels, temb, None, 1.0);
-        let h = self.norm_act(&format!("{name}.norm2"), h, scale_shift);
+        let upsampled = how == Resample::Up;
+        let first = Joined { before, upsampled, temb, ..Joined::NOTHING };
+        let h = self.conv_with(&format!("{name}.conv1"), h, channels, first);
+        let before = Some(self.norm_act(&format!("{name}.norm2"), h, scale_shift));
         let shortcut = if self.layout(x).channels() == channels {
             x
         } else {
             self.linear(&[(format!("{name}.conv_shortcut"), Layout::of(channels))], x, true)
         };
-        self.conv_with(&format!("{name}.conv2"), h, channels, None, Some(shortcut), scale)
+        let second = Joined { before, residual: Some(shortcut), scale, ..Joined::NOTHING };
+        self.conv_with(&format!("{name}.conv2"), h, channels, second)
     }
 
     /// A place for one more projection of the embedding.
@@ -391,7 +403,7 @@ impl Builder<'_> {
 }
 
 /// What a residual block does to the image size.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Resample {
     No,
     Up,

@@ -1,7 +1,7 @@
 //! Which variant of a kernel suits a shape on a class of machine.
 //!
-//! On a processor a load costs as much as several multiply-adds, a barrier more than both, and two
-//! workgroups keep it busy. A graphics card wants thousands of threads.
+//! On a processor behind a driver a load costs as much as several multiply-adds, a barrier more than
+//! both, and two workgroups keep it busy. A graphics card wants thousands of threads.
 
 use crate::machine::Class;
 
@@ -9,9 +9,45 @@ use crate::machine::Class;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conv {
     /// `conv3x3`: 4×4 pixels a thread.
-    Square,
-    /// `conv3x3_wide`: 8×4 pixels a thread, a workgroup to 32 output channels.
-    Wide,
+    Direct,
+    /// `winograd_input`, a matrix product, `winograd_output`.
+    Winograd,
+}
+
+/// Who makes a linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linear {
+    /// `linear`: from buffers, four rows of four channels a thread.
+    Rows,
+    /// A product of matrices.
+    Product,
+}
+
+/// Who makes a product of matrices, from textures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// `matmul`: sixteen rows of sixteen channels a thread.
+    Many,
+    /// `matmul_few`: four rows.
+    Few,
+}
+
+/// Who makes a convolution of stride 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Downsample {
+    /// `conv3x3_stride2`: 4×2 pixels a thread.
+    Direct,
+    /// `im2col`, and a product of matrices.
+    Product,
+}
+
+/// Who makes attention's scores, and its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// `attention_scores`, `attention_values`: from buffers, a query a thread.
+    One,
+    /// `attention_scores_wide`, `attention_values_wide`: from textures, four queries a thread.
+    Four,
 }
 
 /// Who makes a group norm's multiply-adds.
@@ -23,19 +59,45 @@ pub enum Norm {
     Moments { stretch: u32 },
 }
 
-/// Channels in vec4s.
-pub fn conv(class: Class, width: u32, out_channels: u32) -> Conv {
-    // Narrow images, or lanes without channels, would leave most of a wide tile empty.
+/// The same for every size, since the weights are packed for it.
+pub fn conv(class: Class, stride: usize) -> Conv {
+    match (class, stride) {
+        (Class::SoftwareAdapter, 1) => Conv::Winograd,
+        _ => Conv::Direct,
+    }
+}
+
+pub fn linear(class: Class, rows: u32) -> Linear {
     match class {
-        Class::SoftwareAdapter if width > 4 && out_channels > 1 => Conv::Wide,
-        _ => Conv::Square,
+        Class::SoftwareAdapter if rows >= 4 => Linear::Product,
+        _ => Linear::Rows,
+    }
+}
+
+pub fn product(rows: u32) -> Product {
+    // Sixteen rows of which more than four are missing take longer than twelve by fours.
+    if rows < 12 { Product::Few } else { Product::Many }
+}
+
+pub fn downsample(class: Class) -> Downsample {
+    match class {
+        Class::SoftwareAdapter => Downsample::Product,
+        Class::Cpu | Class::Gpu => Downsample::Direct,
+    }
+}
+
+pub fn attention(class: Class, tokens: u32) -> Attention {
+    match class {
+        // A texel has the weights of four keys.
+        Class::SoftwareAdapter if tokens.is_multiple_of(4) => Attention::Four,
+        _ => Attention::One,
     }
 }
 
 pub fn norm(class: Class) -> Norm {
     match class {
         Class::SoftwareAdapter => Norm::Moments { stretch: 32 },
-        _ => Norm::Group,
+        Class::Cpu | Class::Gpu => Norm::Group,
     }
 }
 
@@ -44,17 +106,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_processors_behind_a_driver_get_the_wide_tiles() {
-        assert_eq!(conv(Class::SoftwareAdapter, 32, 8), Conv::Wide);
-        assert_eq!(conv(Class::SoftwareAdapter, 5, 2), Conv::Wide);
-        for (class, width, channels) in [
-            (Class::SoftwareAdapter, 4, 64),
-            (Class::SoftwareAdapter, 32, 1),
-            (Class::Gpu, 32, 8),
-            (Class::Cpu, 32, 8),
-        ] {
-            assert_eq!(conv(class, width, channels), Conv::Square);
+    fn only_processors_behind_a_driver_get_winograd_and_textures() {
+        assert_eq!(conv(Class::SoftwareAdapter, 1), Conv::Winograd);
+        assert_eq!(conv(Class::SoftwareAdapter, 2), Conv::Direct);
+        assert_eq!(downsample(Class::SoftwareAdapter), Downsample::Product);
+        assert_eq!(linear(Class::SoftwareAdapter, 64), Linear::Product);
+        assert_eq!(linear(Class::SoftwareAdapter, 1), Linear::Rows);
+        for class in [Class::Gpu, Class::Cpu] {
+            assert_eq!(conv(class, 1), Conv::Direct);
+            assert_eq!(downsample(class), Downsample::Direct);
+            assert_eq!(linear(class, 64), Linear::Rows);
         }
+    }
+
+    #[test]
+    fn tokens_that_come_in_fours_are_attended_to_by_fours() {
+        assert_eq!(attention(Class::SoftwareAdapter, 64), Attention::Four);
+        assert_eq!(attention(Class::SoftwareAdapter, 49), Attention::One);
+        assert_eq!(attention(Class::Gpu, 64), Attention::One);
+    }
+
+    #[test]
+    fn few_rows_are_not_made_by_sixteens() {
+        assert_eq!(product(4), Product::Few);
+        assert_eq!(product(16), Product::Many);
     }
 
     #[test]

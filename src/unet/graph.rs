@@ -5,6 +5,7 @@
 use super::layout::Layout;
 use super::pack;
 use crate::kernels::activation::Activation;
+use crate::machine::Class;
 
 /// A tensor of the graph, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,17 +61,37 @@ pub enum Affine {
     Constant(WeightId),
 }
 
+/// What a convolution's input goes through first: kind(factor·x + term), with a sample's affine.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    pub affine: TensorId,
+    pub kind: Activation,
+}
+
+/// What is joined to a convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Joined {
+    pub before: Option<Before>,
+    /// Twice as high and wide, by the nearest pixel.
+    pub upsampled: bool,
+    pub temb: Option<Slice>,
+    pub residual: Option<TensorId>,
+    pub scale: f32,
+}
+
+impl Joined {
+    pub const NOTHING: Self = Self { before: None, upsampled: false, temb: None, residual: None, scale: 1.0 };
+}
+
 /// One operation; tensors it reads come before the one it writes.
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// 3×3, stride 1, padding 1; y = (conv(x) + bias + temb + residual)·scale.
+    /// 3×3, stride 1, padding 1; y = (conv(upsampled(before(x))) + bias + temb + residual)·scale.
     Conv {
         x: TensorId,
         weight: WeightId,
         bias: WeightId,
-        temb: Option<Slice>,
-        residual: Option<TensorId>,
-        scale: f32,
+        joined: Joined,
         y: TensorId,
     },
     /// 3×3, stride 2, with `pad` zeros before the first pixel.
@@ -140,8 +161,9 @@ impl Op {
     /// Tensors read.
     pub fn reads(&self) -> Vec<TensorId> {
         match *self {
-            Op::Conv { x, temb, residual, .. } => {
-                [Some(x), temb.map(|s| s.tensor), residual].into_iter().flatten().collect()
+            Op::Conv { x, joined: Joined { before, temb, residual, .. }, .. } => {
+                let beside = [before.map(|b| b.affine), temb.map(|s| s.tensor), residual];
+                [x].into_iter().chain(beside.into_iter().flatten()).collect()
             }
             Op::Linear { x, residual, .. } => [Some(x), residual].into_iter().flatten().collect(),
             Op::GroupNorm { x, scale_shift, .. } => {
@@ -192,8 +214,8 @@ impl Op {
 /// How tensors of the file become one packed weight.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WeightSpec {
-    /// `[O, I, 3, 3]` → (tap, in, out).
-    Conv { name: String, input: Layout, output: Layout },
+    /// `[O, I, 3, 3]` → (tap, in, out), or as Winograd's method has them (place, in, out).
+    Conv { name: String, input: Layout, output: Layout, stride: usize },
     /// `[O, I]` (or `[O, I, 1, 1]`) matrices → (in, out), their outputs side by side.
     Linear { parts: Vec<(String, Layout)>, input: Layout, pointwise_conv: bool },
     /// Vectors `[O]` side by side, laid out.
@@ -248,10 +270,11 @@ impl Graph {
         self.ops.iter().map(|op| self.op_flops(op)).sum()
     }
 
-    /// Words that an operation reads and writes for `batch` samples, each counted once.
-    pub fn op_words(&self, op: &Op, batch: u64) -> u64 {
+    /// Words that an operation reads and writes for `batch` samples, each counted once, with weights
+    /// as a class of machine has them.
+    pub fn op_words(&self, op: &Op, batch: u64, class: Class) -> u64 {
         let read: u64 = op.reads().into_iter().map(|id| self.tensor(id).words()).sum();
-        let weights: u64 = op.weights().into_iter().map(|id| pack::words(&self.weights[id.0])).sum();
+        let weights: u64 = op.weights().into_iter().map(|id| pack::words(&self.weights[id.0], class)).sum();
         batch * (read + self.tensor(op.writes()).words()) + weights
     }
 

@@ -1,49 +1,27 @@
 //! From an operation of the graph to dispatches.
 
-use super::choose::{self, Conv, Norm};
-use super::graph::{Affine, Graph, Op, TensorId};
+use super::choose::{self, Attention, Conv, Downsample, Linear, Norm, Product};
+use super::graph::{Affine, Before, Graph, Op, TensorId};
+use super::lower_conv::Convolution;
 use super::memory::root;
-use super::plan::Plan;
+use super::plan::{Plan, Share};
+use crate::kernels::activation::Activation;
 use crate::kernels::{
-    BufferId, Dispatch, activation, attention_scores, attention_values, avg_pool, channel_moments,
-    class_embedding, conv3x3, conv3x3_stride2, conv3x3_wide, group_norm, group_norm_merge, linear, softmax,
-    upsample,
+    BufferId, Dispatch, activation, attention_scores, attention_scores_wide, attention_values,
+    attention_values_wide, avg_pool, channel_moments, class_embedding, conv3x3_stride2, group_norm,
+    group_norm_merge, im2col, linear, matmul, matmul_few, softmax, upsample,
 };
 
 impl Plan {
-    /// The dispatches of an operation, one after the other.
-    pub(super) fn lower(&self, graph: &Graph, op: &Op) -> Vec<Dispatch> {
+    /// The dispatches of an operation, one after the other, each with its share of the whole.
+    pub(super) fn lower(&self, graph: &Graph, op: &Op, whole: Share) -> Vec<(Dispatch, Share)> {
         let batch = self.batch as u32;
         let view = |id: TensorId| View::of(graph, self.buffer(id), id);
         let maybe = |id: Option<TensorId>| id.map_or(View { buffer: self.absent(), ..View::default() }, view);
         let dispatch = match *op {
-            Op::Conv { x, weight, bias, temb, residual, scale, y } => {
-                let (x, y, r, t) = (view(x), view(y), maybe(residual), maybe(temb.map(|s| s.tensor)));
-                let p = conv3x3::Params {
-                    batch,
-                    height: y.height,
-                    width: y.width,
-                    in_channels: x.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                    out_channels: y.channels,
-                    out_pitch: y.pitch,
-                    out_offset: y.offset,
-                    temb_pitch: t.pitch,
-                    temb_offset: temb.map_or(0, |s| s.offset as u32 / 4),
-                    residual_pitch: r.pitch,
-                    residual_offset: r.offset,
-                    scale,
-                };
-                let (weight, bias) = (self.weight(weight), self.weight(bias));
-                let buffers = [x.buffer, weight, bias, t.buffer, r.buffer, y.buffer];
-                match choose::conv(self.class, y.width, y.channels) {
-                    Conv::Square => conv3x3::dispatch(&p, buffers),
-                    Conv::Wide => conv3x3_wide::dispatch(&p, buffers),
-                }
-            }
+            Op::Conv { .. } => return self.conv(graph, op, whole),
             Op::Downsample { x, weight, bias, pad, y } => {
-                let (x, y) = (view(x), view(y));
+                let (x, y, weight, bias) = (view(x), view(y), self.weight(weight), self.weight(bias));
                 let p = conv3x3_stride2::Params {
                     batch,
                     in_height: x.height,
@@ -58,7 +36,12 @@ impl Plan {
                     out_pitch: y.pitch,
                     out_offset: y.offset,
                 };
-                conv3x3_stride2::dispatch(&p, [x.buffer, self.weight(weight), self.weight(bias), y.buffer])
+                match choose::downsample(self.class) {
+                    Downsample::Direct => conv3x3_stride2::dispatch(&p, [x.buffer, weight, bias, y.buffer]),
+                    Downsample::Product => {
+                        return self.downsample(&p, [x.buffer, weight, bias, y.buffer], whole);
+                    }
+                }
             }
             Op::Linear { x, weight, bias, residual, scale, y } => {
                 let (x, y, r) = (view(x), view(y), maybe(residual));
@@ -75,7 +58,11 @@ impl Plan {
                     scale,
                 };
                 let (weight, bias) = (self.weight(weight), self.weight(bias));
-                linear::dispatch(&p, [x.buffer, weight, bias, r.buffer, y.buffer])
+                let buffers = [x.buffer, weight, bias, r.buffer, y.buffer];
+                match choose::linear(self.class, p.rows) {
+                    Linear::Rows => linear::dispatch(&p, buffers),
+                    Linear::Product => product(&p.into(), buffers),
+                }
             }
             Op::GroupNorm { x, gamma, beta, groups, eps, scale_shift, affine } => {
                 let layout = &graph.tensor(x).layout;
@@ -100,36 +87,27 @@ impl Plan {
                 match choose::norm(self.class) {
                     Norm::Group => group_norm::dispatch(&p, [x.buffer, gamma, beta, t.buffer, affine]),
                     Norm::Moments { stretch } => {
-                        let moments = self.between();
+                        let [moments, _] = self.between(whole.op);
                         let each = moments_of(batch, x, stretch);
                         let merged = group_norm_merge::Params::of(&p, stretch);
+                        let rest = Share { words: u64::from(batch) * each.words(), ..whole };
                         return vec![
-                            channel_moments::dispatch(&each, [x.buffer, moments]),
-                            group_norm_merge::dispatch(&merged, [moments, gamma, beta, t.buffer, affine]),
+                            (channel_moments::dispatch(&each, [x.buffer, moments]), whole),
+                            (
+                                group_norm_merge::dispatch(&merged, [moments, gamma, beta, t.buffer, affine]),
+                                rest,
+                            ),
                         ];
                     }
                 }
             }
             Op::Activation { x, affine, kind, y } => {
-                let (x, y) = (view(x), view(y));
-                let (from, pitch) = match affine {
-                    Affine::None => (self.absent(), 0),
-                    Affine::Sample(id) => (self.buffer(id), view(id).pitch),
-                    Affine::Constant(id) => (self.weight(id), 0),
+                let affine = match affine {
+                    Affine::None => None,
+                    Affine::Sample(id) => Some((self.buffer(id), view(id).pitch)),
+                    Affine::Constant(id) => Some((self.weight(id), 0)),
                 };
-                let p = activation::Params {
-                    batch,
-                    pixels: y.height * y.width,
-                    channels: y.channels,
-                    in_pitch: x.pitch,
-                    in_offset: x.offset,
-                    out_pitch: y.pitch,
-                    out_offset: y.offset,
-                    kind: kind as u32,
-                    has_affine: u32::from(!matches!(affine, Affine::None)),
-                    affine_pitch: pitch,
-                };
-                activation::dispatch(&p, [x.buffer, from, y.buffer])
+                self.activation(view(x), affine, kind, view(y))
             }
             Op::AttentionScores { qkv, heads, dim, scores } => {
                 let x = view(qkv);
@@ -140,7 +118,11 @@ impl Plan {
                     head_dim: dim.div_ceil(4) as u32,
                     scale: 1.0 / (dim as f32).sqrt(),
                 };
-                attention_scores::dispatch(&p, [x.buffer, self.buffer(scores)])
+                let buffers = [x.buffer, self.buffer(scores)];
+                match choose::attention(self.class, p.tokens) {
+                    Attention::One => attention_scores::dispatch(&p, buffers),
+                    Attention::Four => attention_scores_wide::dispatch(&p, buffers),
+                }
             }
             Op::Softmax { scores } => {
                 let t = graph.tensor(scores);
@@ -156,7 +138,11 @@ impl Plan {
                     heads: heads as u32,
                     head_dim: dim.div_ceil(4) as u32,
                 };
-                attention_values::dispatch(&p, [x.buffer, self.buffer(scores), self.buffer(y)])
+                let buffers = [x.buffer, self.buffer(scores), self.buffer(y)];
+                match choose::attention(self.class, p.tokens) {
+                    Attention::One => attention_values::dispatch(&p, buffers),
+                    Attention::Four => attention_values_wide::dispatch(&p, buffers),
+                }
             }
             Op::Upsample { x, y } => {
                 let (x, y) = (view(x), view(y));
@@ -184,7 +170,121 @@ impl Plan {
                 class_embedding::dispatch(&p, [self.buffer(labels), self.weight(table), self.buffer(y)])
             }
         };
-        vec![dispatch]
+        vec![(dispatch, whole)]
+    }
+
+    /// Buffers as `conv3x3_stride2` has them.
+    fn downsample(
+        &self,
+        p: &conv3x3_stride2::Params,
+        [x, weight, bias, y]: [BufferId; 4],
+        whole: Share,
+    ) -> Vec<(Dispatch, Share)> {
+        let [neighbours, _] = self.between(whole.op);
+        let input = im2col::Params {
+            batch: p.batch,
+            in_height: p.in_height,
+            in_width: p.in_width,
+            out_height: p.out_height,
+            out_width: p.out_width,
+            pad: p.pad,
+            channels: p.in_channels,
+            pitch: p.in_pitch,
+            offset: p.in_offset,
+        };
+        let multiply = matmul::Params {
+            products: 1,
+            rows: p.batch * p.out_height * p.out_width,
+            in_channels: 9 * p.in_channels,
+            in_pitch: 9 * p.in_channels,
+            out_channels: p.out_channels,
+            out_pitch: p.out_pitch,
+            out_offset: p.out_offset,
+            has_bias: 1,
+            scale: 1.0,
+            ..Default::default()
+        };
+        let words = u64::from(p.batch) * im2col::words(p.out_height, p.out_width, p.in_channels);
+        vec![
+            (im2col::dispatch(&input, [x, neighbours]), Share { flops: 0, words: 2 * words, ..whole }),
+            (product(&multiply, [neighbours, weight, bias, self.absent(), y]), whole),
+        ]
+    }
+
+    /// `affine`: its buffer, and how far its samples are apart.
+    fn activation(&self, x: View, affine: Option<(BufferId, u32)>, kind: Activation, y: View) -> Dispatch {
+        let (from, affine_pitch) = affine.unwrap_or((self.absent(), 0));
+        let p = activation::Params {
+            batch: self.batch as u32,
+            pixels: y.height * y.width,
+            channels: y.channels,
+            in_pitch: x.pitch,
+            in_offset: x.offset,
+            out_pitch: y.pitch,
+            out_offset: y.offset,
+            kind: kind as u32,
+            has_affine: u32::from(affine.is_some()),
+            affine_pitch,
+        };
+        activation::dispatch(&p, [x.buffer, from, y.buffer])
+    }
+
+    fn conv(&self, graph: &Graph, op: &Op, whole: Share) -> Vec<(Dispatch, Share)> {
+        let Op::Conv { x, weight, bias, joined, y } = *op else { unreachable!("a convolution") };
+        let view = |id: TensorId| View::of(graph, self.buffer(id), id);
+        let maybe = |id: Option<TensorId>| id.map_or(View { buffer: self.absent(), ..View::default() }, view);
+        let batch = self.batch as u64;
+        let mut conv = Convolution {
+            batch: self.batch as u32,
+            x: view(x),
+            weight: self.weight(weight),
+            bias: self.weight(bias),
+            temb: maybe(joined.temb.map(|slice| slice.tensor)),
+            temb_offset: joined.temb.map_or(0, |slice| slice.offset as u32 / 4),
+            residual: maybe(joined.residual),
+            scale: joined.scale,
+            y: view(y),
+        };
+        let affine = |before: Before| (self.buffer(before.affine), view(before.affine).pitch);
+        let mut made = Vec::new();
+        let mut step = |dispatch, words| made.push((dispatch, Share { flops: 0, words, ..whole }));
+        let [first, second] = self.between(whole.op);
+        let by_winograd = choose::conv(self.class, 1) == Conv::Winograd;
+        // What the convolution itself does not do comes ahead of it.
+        let mut fused = None;
+        if let Some(before) = joined.before {
+            if by_winograd && before.kind == Activation::Silu {
+                fused = Some(affine(before));
+            } else {
+                let y = View { buffer: if by_winograd { second } else { first }, ..conv.x.alone() };
+                step(self.activation(conv.x, Some(affine(before)), before.kind, y), 2 * batch * y.words());
+                conv.x = y;
+            }
+        }
+        if joined.upsampled && !by_winograd {
+            let View { height, width, channels, .. } = conv.x;
+            let y = View { buffer: second, height: 2 * height, width: 2 * width, ..conv.x.alone() };
+            let p = upsample::Params {
+                batch: conv.batch,
+                height: y.height,
+                width: y.width,
+                channels,
+                in_pitch: conv.x.pitch,
+                in_offset: conv.x.offset,
+            };
+            step(upsample::dispatch(&p, [conv.x.buffer, y.buffer]), batch * (conv.x.words() + y.words()));
+            conv.x = y;
+        }
+        made.extend(self.convolution(&conv, fused, whole));
+        made
+    }
+}
+
+/// Products of matrices for a processor behind a driver; buffers as `matmul` has them.
+pub fn product(p: &matmul::Params, buffers: [BufferId; 5]) -> Dispatch {
+    match choose::product(p.rows) {
+        Product::Many => matmul::dispatch(p, buffers),
+        Product::Few => matmul_few::dispatch(p, buffers),
     }
 }
 
@@ -197,12 +297,12 @@ pub fn moments_of(batch: u32, x: View, stretch: u32) -> channel_moments::Params 
 /// A tensor in a buffer; channels, pitch and offset in vec4s.
 #[derive(Clone, Copy)]
 pub struct View {
-    buffer: BufferId,
-    height: u32,
-    width: u32,
-    channels: u32,
-    pitch: u32,
-    offset: u32,
+    pub buffer: BufferId,
+    pub height: u32,
+    pub width: u32,
+    pub channels: u32,
+    pub pitch: u32,
+    pub offset: u32,
 }
 
 impl Default for View {
@@ -222,5 +322,15 @@ impl View {
             pitch: graph.tensor(root(graph, id)).layout.vec4s() as u32,
             offset: tensor.home.map_or(0, |(_, offset)| offset as u32),
         }
+    }
+
+    /// A tensor like it that has a buffer for itself.
+    fn alone(self) -> Self {
+        Self { pitch: self.channels, offset: 0, ..self }
+    }
+
+    /// Words of one sample.
+    pub fn words(&self) -> u64 {
+        4 * u64::from(self.height * self.width) * u64::from(self.channels)
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! A tensor is alive from the operation that writes it to the last that reads
 //! it; tensors whose lives do not overlap share a buffer. A concatenation lives
-//! from its first half to its last reader.
+//! from its first half to its last reader, and what is between the dispatches of
+//! one operation as long as that.
 
 use std::cmp::Reverse;
 
 use super::graph::{Graph, TensorId};
+
+/// Words of what is between the dispatches of an operation, two tensors at the most.
+pub type Between = [u64; 2];
 
 /// Buffers of a graph for one sample, and where every tensor lies.
 #[derive(Clone, Debug)]
@@ -15,6 +19,8 @@ pub struct Memory {
     pub buffers: Vec<u64>,
     /// The buffer of each tensor (its home's where it is part of a concatenation).
     pub of: Vec<usize>,
+    /// The buffers of what is between the dispatches of each operation.
+    pub between: Vec<[usize; 2]>,
 }
 
 /// The life of a tensor, in operations.
@@ -30,42 +36,73 @@ impl Life {
     }
 }
 
+/// Who wants memory.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Tensor(usize),
+    /// What is between the dispatches of an operation.
+    Between(usize, usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    owner: Owner,
+    words: u64,
+    life: Life,
+}
+
 impl Memory {
-    pub fn of(graph: &Graph) -> Self {
-        let lives = lives(graph);
-        let mut of: Vec<usize> = vec![usize::MAX; graph.tensors.len()];
-        let mut buffers: Vec<u64> = Vec::new();
-        let mut tenants: Vec<Vec<Life>> = Vec::new();
-        // The largest first, so that a buffer never grows: each takes the smallest that is free for
-        // all its life.
-        let mut order: Vec<(usize, Life)> =
-            lives.iter().enumerate().filter_map(|(tensor, life)| Some((tensor, (*life)?))).collect();
-        order.sort_by_key(|(tensor, life)| (Reverse(graph.tensors[*tensor].words()), life.first));
-        for (tensor, life) in order {
-            let free = |buffer: &usize| tenants[*buffer].iter().all(|tenant| !tenant.meets(life));
-            let place = (0..buffers.len()).filter(free).min_by_key(|buffer| buffers[*buffer]);
+    /// `between` is of each operation.
+    pub fn of(graph: &Graph, between: &[Between]) -> Self {
+        let mut order = wanted(graph, between);
+        // The largest first, so that a buffer never grows.
+        order.sort_by_key(|w| (Reverse(w.words), w.life.first));
+        let mut memory = Self {
+            buffers: Vec::new(),
+            of: vec![usize::MAX; graph.tensors.len()],
+            between: vec![[usize::MAX; 2]; between.len()],
+        };
+        let mut lives: Vec<Vec<Life>> = Vec::new();
+        for Wanted { owner, words, life } in order {
+            // The smallest that is free for all its life.
+            let free = |buffer: &usize| lives[*buffer].iter().all(|other| !other.meets(life));
+            let place = (0..lives.len()).filter(free).min_by_key(|buffer| memory.buffers[*buffer]);
             let place = place.unwrap_or_else(|| {
-                buffers.push(graph.tensors[tensor].words());
-                tenants.push(Vec::new());
-                buffers.len() - 1
+                memory.buffers.push(words);
+                lives.push(Vec::new());
+                lives.len() - 1
             });
-            tenants[place].push(life);
-            of[tensor] = place;
+            lives[place].push(life);
+            match owner {
+                Owner::Tensor(tensor) => memory.of[tensor] = place,
+                Owner::Between(op, which) => memory.between[op][which] = place,
+            }
         }
-        for tensor in 0..of.len() {
-            of[tensor] = of[root(graph, TensorId(tensor)).0];
+        for tensor in 0..memory.of.len() {
+            memory.of[tensor] = memory.of[root(graph, TensorId(tensor)).0];
         }
-        Self { buffers, of }
+        memory
     }
 }
 
+/// All that wants memory.
+fn wanted(graph: &Graph, between: &[Between]) -> Vec<Wanted> {
+    let tensors = lives(graph).into_iter().enumerate().filter_map(|(tensor, life)| {
+        Some(Wanted { owner: Owner::Tensor(tensor), words: graph.tensors[tensor].words(), life: life? })
+    });
+    let parts = between.iter().enumerate().flat_map(|(op, words)| {
+        let life = Life { first: op + 1, last: op + 1 };
+        [0, 1].map(|which| Wanted { owner: Owner::Between(op, which), words: words[which], life })
+    });
+    tensors.chain(parts.filter(|wanted| wanted.words > 0)).collect()
+}
+
 /// The most words, of one sample, that are alive at one time.
-pub fn most_alive(graph: &Graph) -> u64 {
-    let lives = lives(graph);
+pub fn most_alive(graph: &Graph, between: &[Between]) -> u64 {
+    let all = wanted(graph, between);
     let alive_at = |at: usize| {
         let now = Life { first: at, last: at };
-        let alive = lives.iter().zip(&graph.tensors).filter(|(life, _)| life.is_some_and(|l| l.meets(now)));
-        alive.map(|(_, tensor)| tensor.words()).sum()
+        all.iter().filter(|wanted| wanted.life.meets(now)).map(|wanted| wanted.words).sum()
     };
     (0..graph.ops.len() + 2).map(alive_at).max().unwrap_or(0)
 }

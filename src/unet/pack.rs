@@ -1,17 +1,23 @@
 //! Weights of the file in the order that the kernels read them.
 
+use super::choose::{self, Conv};
 use super::graph::WeightSpec;
 use super::layout::Layout;
 use super::weights::{Weights, WeightsError};
+use crate::kernels::winograd;
+use crate::machine::Class;
 
-/// The packed weight as f32 words; padding channels get zeros, so that they stay
-/// zero through the whole network.
-pub fn pack(spec: &WeightSpec, weights: &mut Weights) -> Result<Vec<u32>, WeightsError> {
+/// The packed weight as f32 words, for a class of machine; padding channels get zeros, so that they
+/// stay zero through the whole network.
+pub fn pack(spec: &WeightSpec, class: Class, weights: &mut Weights) -> Result<Vec<u32>, WeightsError> {
     let values = match spec {
-        WeightSpec::Conv { name, input, output } => {
+        WeightSpec::Conv { name, input, output, stride } => {
             let (i, o) = (input.channels(), output.channels());
             let tensor = weights.tensor(name, &[o, i, 3, 3])?;
-            conv(&tensor.values, input, output)
+            match choose::conv(class, *stride) {
+                Conv::Direct => conv(&tensor.values, input, output, |taps| *taps),
+                Conv::Winograd => conv(&tensor.values, input, output, winograd::weights),
+            }
         }
         WeightSpec::Linear { parts, input, pointwise_conv } => {
             let width: usize = parts.iter().map(|(_, layout)| layout.physical()).sum();
@@ -53,6 +59,11 @@ pub fn pack(spec: &WeightSpec, weights: &mut Weights) -> Result<Vec<u32>, Weight
     Ok(values.into_iter().map(f32::to_bits).collect())
 }
 
+/// Whether kernels read it through a texture only.
+pub fn is_image(spec: &WeightSpec, class: Class) -> bool {
+    matches!(spec, WeightSpec::Conv { stride, .. } if choose::conv(class, *stride) == Conv::Winograd)
+}
+
 /// The tensors of the file that it is made of.
 pub fn names(spec: &WeightSpec) -> impl Iterator<Item = &str> {
     let (one, parts) = match spec {
@@ -80,10 +91,16 @@ pub fn parameters(spec: &WeightSpec) -> u64 {
     count as u64
 }
 
-/// 32-bit words of the packed weight.
-pub fn words(spec: &WeightSpec) -> u64 {
+/// 32-bit words of the weight as it is packed for a class of machine.
+pub fn words(spec: &WeightSpec, class: Class) -> u64 {
     let count = match spec {
-        WeightSpec::Conv { input, output, .. } => 9 * input.physical() * output.physical(),
+        WeightSpec::Conv { input, output, stride, .. } => {
+            let places = match choose::conv(class, *stride) {
+                Conv::Direct => 9,
+                Conv::Winograd => winograd::PLACES,
+            };
+            places * input.physical() * output.physical()
+        }
         WeightSpec::Linear { parts, input, .. } => {
             input.physical() * parts.iter().map(|(_, layout)| layout.physical()).sum::<usize>()
         }
@@ -95,15 +112,20 @@ pub fn words(spec: &WeightSpec) -> u64 {
     count as u64
 }
 
-/// OIHW → (tap, in, out).
-fn conv(values: &[f32], input: &Layout, output: &Layout) -> Vec<f32> {
+/// OIHW → (place, in, out): what `of` makes of the nine taps, number by number.
+fn conv<const PLACES: usize>(
+    values: &[f32],
+    input: &Layout,
+    output: &Layout,
+    of: impl Fn(&[f32; 9]) -> [f32; PLACES],
+) -> Vec<f32> {
     let (wide_in, wide_out) = (input.physical(), output.physical());
-    let mut packed = vec![0f32; 9 * wide_in * wide_out];
+    let mut packed = vec![0f32; PLACES * wide_in * wide_out];
+    let (all_taps, _) = values.as_chunks::<9>();
     for (o, to) in output.places().enumerate() {
         for (i, from) in input.places().enumerate() {
-            let taps = &values[(o * input.channels() + i) * 9..][..9];
-            for (tap, value) in taps.iter().enumerate() {
-                packed[(tap * wide_in + from) * wide_out + to] = *value;
+            for (place, value) in of(&all_taps[o * input.channels() + i]).iter().enumerate() {
+                packed[(place * wide_in + from) * wide_out + to] = *value;
             }
         }
     }

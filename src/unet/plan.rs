@@ -1,11 +1,11 @@
 //! A graph at one batch size: buffers and an immutable list of dispatches.
 
-use super::choose::{self, Norm};
+use super::choose::{self, Conv, Downsample, Norm};
 use super::graph::{Graph, Op, TensorId, WeightId};
 use super::lower::{View, moments_of};
-use super::memory::{self, Memory};
+use super::memory::{self, Between, Memory};
 use super::pack;
-use crate::kernels::{ALL, BufferId, Dispatch, Kernel};
+use crate::kernels::{ALL, BufferId, Dispatch, Kernel, im2col, winograd};
 use crate::machine::{Class, MachineError};
 
 /// What a numbered buffer of a plan is.
@@ -24,6 +24,17 @@ pub struct Work {
     pub flops: u64,
 }
 
+/// A dispatch's share of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The operation of the graph, by number.
+    pub op: usize,
+    /// Floating-point operations, as many as the plain sums have.
+    pub flops: u64,
+    /// Words that it reads and writes, each counted once.
+    pub words: u64,
+}
+
 /// Dispatches over numbered buffers, free of any device.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -31,26 +42,24 @@ pub struct Plan {
     pub(super) class: Class,
     pub buffers: Vec<Buffer>,
     pub dispatches: Vec<Dispatch>,
-    /// The operation of the graph that each dispatch is a part of.
-    pub ops: Vec<usize>,
+    /// What each dispatch has to do.
+    pub shares: Vec<Share>,
     memory: Memory,
 }
 
 impl Plan {
     /// Plans `batch` samples for a class of machine; no buffer may exceed `max_words`.
     pub fn new(graph: &Graph, batch: usize, class: Class, max_words: u64) -> Result<Self, MachineError> {
-        let memory = Memory::of(graph);
+        let between = between_of(graph, class);
+        let memory = Memory::of(graph, &between);
         let scratch = memory.buffers.iter().map(|words| Buffer::Scratch(words.saturating_mul(batch as u64)));
-        // Two more: what stands in for the inputs that an operation does without, and what is
-        // between two dispatches of the same operation.
-        let between = most_between(graph, batch as u64, class);
-        let mut buffers: Vec<Buffer> =
-            scratch.chain([Buffer::Scratch(4), Buffer::Scratch(between.max(4))]).collect();
+        // One more: what stands in for the inputs that an operation does without.
+        let mut buffers: Vec<Buffer> = scratch.chain([Buffer::Scratch(4)]).collect();
         buffers.extend((0..graph.weights.len()).map(|i| Buffer::Weight(WeightId(i))));
         for buffer in &buffers {
             let (what, words) = match *buffer {
                 Buffer::Scratch(words) => ("an activation", words),
-                Buffer::Weight(id) => ("a weight", pack::words(&graph.weights[id.0])),
+                Buffer::Weight(id) => ("a weight", pack::words(&graph.weights[id.0], class)),
             };
             if words > max_words {
                 let (bytes, limit) = (words.saturating_mul(4), 4 * max_words);
@@ -64,11 +73,17 @@ impl Plan {
                 });
             }
         }
-        let mut plan = Self { batch, class, buffers, dispatches: Vec::new(), ops: Vec::new(), memory };
+        let mut plan = Self { batch, class, buffers, dispatches: Vec::new(), shares: Vec::new(), memory };
         for (at, op) in graph.ops.iter().enumerate() {
-            let made = plan.lower(graph, op);
-            plan.ops.resize(plan.ops.len() + made.len(), at);
-            plan.dispatches.extend(made);
+            let whole = Share {
+                op: at,
+                flops: batch as u64 * graph.op_flops(op),
+                words: graph.op_words(op, batch as u64, class),
+            };
+            for (dispatch, share) in plan.lower(graph, op, whole) {
+                plan.dispatches.push(dispatch);
+                plan.shares.push(share);
+            }
         }
         Ok(plan)
     }
@@ -76,6 +91,14 @@ impl Plan {
     /// The buffer that a tensor lies in.
     pub fn buffer(&self, tensor: TensorId) -> BufferId {
         BufferId(self.memory.of[tensor.0])
+    }
+
+    /// Words of one of its buffers.
+    pub fn words(&self, graph: &Graph, buffer: &Buffer) -> u64 {
+        match *buffer {
+            Buffer::Scratch(words) => words,
+            Buffer::Weight(id) => pack::words(&graph.weights[id.0], self.class),
+        }
     }
 
     /// Bytes of working memory.
@@ -86,23 +109,22 @@ impl Plan {
 
     /// Bytes of the weights.
     pub fn weight_bytes(&self, graph: &Graph) -> u64 {
-        4 * graph.weights.iter().map(pack::words).sum::<u64>()
+        4 * graph.weights.iter().map(|spec| pack::words(spec, self.class)).sum::<u64>()
     }
 
-    /// Bytes of the tensors that are alive at one time, where those are most: no plan could do
-    /// with less working memory.
+    /// Bytes of the tensors that are alive at one time, and of what the operation of then has between
+    /// its dispatches, where those are most: no plan could do with less working memory.
     pub fn live_bytes(&self, graph: &Graph) -> u64 {
-        4 * self.batch as u64 * memory::most_alive(graph)
+        4 * self.batch as u64 * memory::most_alive(graph, &between_of(graph, self.class))
     }
 
     /// What each kernel does in one pass: how often it runs, and its floating-point operations.
-    pub fn work(&self, graph: &Graph) -> Vec<Work> {
+    pub fn work(&self) -> Vec<Work> {
         let of = |kernel: &&'static Kernel| {
-            let ops = self.dispatches.iter().zip(&self.ops);
-            let its = ops.filter(|(dispatch, _)| std::ptr::eq(dispatch.kernel, *kernel));
-            let flops = its.clone().map(|(_, op)| graph.op_flops(&graph.ops[*op])).sum::<u64>();
-            let name = kernel.shader.name;
-            Work { kernel: name, dispatches: its.count(), flops: flops * self.batch as u64 }
+            let all = self.dispatches.iter().zip(&self.shares);
+            let its = all.filter(|(dispatch, _)| std::ptr::eq(dispatch.kernel, *kernel));
+            let flops = its.clone().map(|(_, share)| share.flops).sum();
+            Work { kernel: kernel.shader.name, dispatches: its.count(), flops }
         };
         ALL.iter().map(of).filter(|work| work.dispatches > 0).collect()
     }
@@ -111,23 +133,42 @@ impl Plan {
         BufferId(self.memory.buffers.len())
     }
 
-    pub(super) fn between(&self) -> BufferId {
-        BufferId(self.memory.buffers.len() + 1)
+    /// What is between the dispatches of an operation.
+    pub(super) fn between(&self, op: usize) -> [BufferId; 2] {
+        self.memory.between[op].map(BufferId)
     }
 
     pub(super) fn weight(&self, id: WeightId) -> BufferId {
-        BufferId(self.memory.buffers.len() + 2 + id.0)
+        BufferId(self.memory.buffers.len() + 1 + id.0)
     }
 }
 
-/// Words of what is between two dispatches of one operation, where that is most.
-fn most_between(graph: &Graph, batch: u64, class: Class) -> u64 {
-    let words = |op: &Op| match (op, choose::norm(class)) {
-        (Op::GroupNorm { x, .. }, Norm::Moments { stretch }) => {
-            let x = View::of(graph, BufferId(0), *x);
-            batch.saturating_mul(moments_of(1, x, stretch).words())
+/// What is between the dispatches of each operation, for one sample.
+fn between_of(graph: &Graph, class: Class) -> Vec<Between> {
+    graph.ops.iter().map(|op| between(graph, op, class)).collect()
+}
+
+fn between(graph: &Graph, op: &Op, class: Class) -> Between {
+    let view = |id: TensorId| View::of(graph, BufferId(0), id);
+    match (op, choose::norm(class)) {
+        (Op::GroupNorm { x, .. }, Norm::Moments { stretch }) => [moments_of(1, view(*x), stretch).words(), 0],
+        (Op::Conv { x, y, joined, .. }, _) => {
+            let [x, y] = [x, y].map(|id| view(*id));
+            let activated = joined.before.map_or(0, |_| x.words());
+            let upsampled = if joined.upsampled { 4 * x.words() } else { 0 };
+            let transform = |of: View| winograd::words(y.height, y.width, of.channels);
+            match choose::conv(class, 1) {
+                Conv::Direct => [activated, upsampled],
+                Conv::Winograd => [transform(x), transform(y).max(activated)],
+            }
         }
-        _ => 0,
-    };
-    graph.ops.iter().map(words).max().unwrap_or(0)
+        (Op::Downsample { x, y, .. }, _) => match choose::downsample(class) {
+            Downsample::Direct => [0, 0],
+            Downsample::Product => {
+                let [x, y] = [x, y].map(|id| view(*id));
+                [im2col::words(y.height, y.width, x.channels), 0]
+            }
+        },
+        _ => [0, 0],
+    }
 }

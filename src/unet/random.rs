@@ -33,7 +33,7 @@ pub fn random_weights(config: &UNetConfig) -> Result<Weights, WeightsError> {
 /// The tensors of the file that a packed weight is made of.
 fn shapes(spec: &WeightSpec) -> Vec<(String, Vec<usize>)> {
     match spec {
-        WeightSpec::Conv { name, input, output } => {
+        WeightSpec::Conv { name, input, output, .. } => {
             vec![(name.clone(), vec![output.channels(), input.channels(), 3, 3])]
         }
         WeightSpec::Linear { parts, input, pointwise_conv } => parts

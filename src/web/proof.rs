@@ -23,7 +23,7 @@ impl Engine {
         let graph = graph.map_err(|e: UNetError| error::of_session(&e.into()))?;
         let plan = Plan::new(&graph, 1, machine.class(), u64::MAX).map_err(|e| error::of_machine(&e))?;
         let work = Array::new();
-        for part in plan.work(&graph) {
+        for part in plan.work() {
             work.push(&object(&[
                 ("kernel", part.kernel.into()),
                 ("dispatches", (part.dispatches as u32).into()),

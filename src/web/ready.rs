@@ -56,7 +56,7 @@ impl Engine {
         let graph = build(&config, height, width);
         let class = self.state.borrow().machine.class();
         let plan = Plan::new(&graph, 1, class, u64::MAX).map_err(|e| error::of_machine(&e))?;
-        let network = plan.work(&graph).into_iter().map(|work| work.kernel);
+        let network = plan.work().into_iter().map(|work| work.kernel);
         Ok(network.chain(AROUND.iter().map(|kernel| kernel.shader.name)).map(String::from).collect())
     }
 

@@ -1,0 +1,119 @@
+//! From a 3×3 convolution of the graph to dispatches.
+
+use super::choose::{self, Conv};
+use super::lower::{View, product};
+use super::plan::{Plan, Share};
+use crate::kernels::{BufferId, Dispatch, conv3x3, matmul, winograd, winograd_input, winograd_output};
+
+/// A convolution and what is joined to it, in buffers.
+#[derive(Clone, Copy)]
+pub struct Convolution {
+    pub batch: u32,
+    pub x: View,
+    pub weight: BufferId,
+    pub bias: BufferId,
+    pub temb: View,
+    pub temb_offset: u32,
+    pub residual: View,
+    pub scale: f32,
+    pub y: View,
+}
+
+impl Plan {
+    /// The input goes through SiLU(factor·x + term) first if there is an affine: its buffer, and how
+    /// far its samples are apart. Only Winograd's method takes one.
+    pub(super) fn convolution(
+        &self,
+        conv: &Convolution,
+        affine: Option<(BufferId, u32)>,
+        whole: Share,
+    ) -> Vec<(Dispatch, Share)> {
+        match choose::conv(self.class, 1) {
+            Conv::Direct => vec![(direct(conv), whole)],
+            Conv::Winograd => self.by_winograd(conv, affine, whole),
+        }
+    }
+
+    fn by_winograd(
+        &self,
+        conv: &Convolution,
+        affine: Option<(BufferId, u32)>,
+        whole: Share,
+    ) -> Vec<(Dispatch, Share)> {
+        let Convolution { batch, x, y, .. } = *conv;
+        let [v, m] = self.between(whole.op);
+        let (affine, affine_pitch) = affine.unwrap_or((self.absent(), 0));
+        let input = winograd_input::Params {
+            batch,
+            height: y.height,
+            width: y.width,
+            channels: x.channels,
+            pitch: x.pitch,
+            offset: x.offset,
+            affine_pitch,
+            upsampled: u32::from(y.height > x.height),
+        };
+        let multiply = matmul::Params {
+            products: winograd::PLACES as u32,
+            rows: winograd::tiles(batch, y.height, y.width),
+            in_channels: x.channels,
+            in_pitch: x.channels,
+            out_channels: y.channels,
+            out_pitch: y.channels,
+            scale: 1.0,
+            ..Default::default()
+        };
+        let output = winograd_output::Params {
+            batch,
+            height: y.height,
+            width: y.width,
+            channels: y.channels,
+            pitch: y.pitch,
+            offset: y.offset,
+            temb_pitch: conv.temb.pitch,
+            temb_offset: conv.temb_offset,
+            residual_pitch: conv.residual.pitch,
+            residual_offset: conv.residual.offset,
+            scale: conv.scale,
+        };
+        let factors = [v, conv.weight, self.absent(), self.absent(), m];
+        // The arithmetic is the product's.
+        let [taken, made] = [x.channels, y.channels]
+            .map(|channels| u64::from(batch) * winograd::words(y.height, y.width, channels));
+        let weights = 16 * winograd::PLACES as u64 * u64::from(x.channels * y.channels);
+        let share = |flops, words| Share { flops, words, ..whole };
+        let (read, written) = (u64::from(batch) * x.words(), u64::from(batch) * y.words());
+        vec![
+            (winograd_input::dispatch(&input, [x.buffer, affine, v]), share(0, read + taken)),
+            (product(&multiply, factors), share(whole.flops, taken + weights + made)),
+            (
+                winograd_output::dispatch(
+                    &output,
+                    [m, conv.bias, conv.temb.buffer, conv.residual.buffer, y.buffer],
+                ),
+                share(0, made + written),
+            ),
+        ]
+    }
+}
+
+fn direct(conv: &Convolution) -> Dispatch {
+    let Convolution { batch, x, temb, residual, y, .. } = *conv;
+    let p = conv3x3::Params {
+        batch,
+        height: y.height,
+        width: y.width,
+        in_channels: x.channels,
+        in_pitch: x.pitch,
+        in_offset: x.offset,
+        out_channels: y.channels,
+        out_pitch: y.pitch,
+        out_offset: y.offset,
+        temb_pitch: temb.pitch,
+        temb_offset: conv.temb_offset,
+        residual_pitch: residual.pitch,
+        residual_offset: residual.offset,
+        scale: conv.scale,
+    };
+    conv3x3::dispatch(&p, [x.buffer, conv.weight, conv.bias, temb.buffer, residual.buffer, y.buffer])
+}
