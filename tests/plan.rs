@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use reverie::kernels::shaders::Access;
-use reverie::machine::Class;
+use reverie::machine::{Class, MachineError};
 use reverie::unet::build::build;
 use reverie::unet::config::UNetConfig;
 use reverie::unet::graph::{Graph, Op};
@@ -119,5 +119,19 @@ fn working_memory_is_at_most_1_3_times_what_is_alive() {
             println!("{}, {batch} at once: {scratch} bytes for {live} alive: {ratio:.2}", path.display());
             assert!((1.0..=1.3).contains(&ratio), "{}: {ratio}", path.display());
         }
+    }
+}
+
+/// On every class of machine, which have other things between their dispatches.
+#[test]
+fn as_many_samples_fit_as_is_said() {
+    for (name, graph, class) in every_class() {
+        let plan = |batch| Plan::new(&graph, batch, class, 1 << 25);
+        let fits = match plan(1 << 20) {
+            Err(MachineError::BatchTooLarge { fits, .. }) => fits as usize,
+            other => panic!("{name}, {class:?}: {:?}", other.map(|plan| plan.batch)),
+        };
+        assert!(plan(fits).is_ok(), "{name}, {class:?}: {fits} samples");
+        assert!(plan(fits + 1).is_err(), "{name}, {class:?}: one more than {fits}");
     }
 }

@@ -3,6 +3,7 @@
 //! On a processor behind a driver a load costs as much as several multiply-adds, a barrier more than
 //! both, and two workgroups keep it busy. A graphics card wants thousands of threads.
 
+use crate::kernels::winograd::PLACES;
 use crate::machine::Class;
 
 /// Who makes a 3×3 convolution.
@@ -59,10 +60,14 @@ pub enum Norm {
     Moments { stretch: u32 },
 }
 
-/// The same for every size, since the weights are packed for it.
-pub fn conv(class: Class, stride: usize) -> Conv {
+/// The most bytes of a convolution's weights in Winograd's form: what WebGPU promises of a binding.
+const MOST_WEIGHTS: usize = 1 << 27;
+
+/// Channels in vec4s. The same for every size of the image, since the weights are packed for it.
+pub fn conv(class: Class, stride: usize, channels: [usize; 2]) -> Conv {
+    let bytes = 4 * 16 * PLACES * channels[0] * channels[1];
     match (class, stride) {
-        (Class::SoftwareAdapter, 1) => Conv::Winograd,
+        (Class::SoftwareAdapter, 1) if bytes <= MOST_WEIGHTS => Conv::Winograd,
         _ => Conv::Direct,
     }
 }
@@ -107,16 +112,23 @@ mod tests {
 
     #[test]
     fn only_processors_behind_a_driver_get_winograd_and_textures() {
-        assert_eq!(conv(Class::SoftwareAdapter, 1), Conv::Winograd);
-        assert_eq!(conv(Class::SoftwareAdapter, 2), Conv::Direct);
+        assert_eq!(conv(Class::SoftwareAdapter, 1, [16, 16]), Conv::Winograd);
+        assert_eq!(conv(Class::SoftwareAdapter, 2, [16, 16]), Conv::Direct);
         assert_eq!(downsample(Class::SoftwareAdapter), Downsample::Product);
         assert_eq!(linear(Class::SoftwareAdapter, 64), Linear::Product);
         assert_eq!(linear(Class::SoftwareAdapter, 1), Linear::Rows);
         for class in [Class::Gpu, Class::Cpu] {
-            assert_eq!(conv(class, 1), Conv::Direct);
+            assert_eq!(conv(class, 1, [16, 16]), Conv::Direct);
             assert_eq!(downsample(class), Downsample::Direct);
             assert_eq!(linear(class, 64), Linear::Rows);
         }
+    }
+
+    #[test]
+    fn weights_that_winograd_would_make_too_large_stay_as_they_are() {
+        let of = |channels: usize| conv(Class::SoftwareAdapter, 1, [channels / 4; 2]);
+        assert_eq!(of(512), Conv::Winograd);
+        assert_eq!(of(1024), Conv::Direct);
     }
 
     #[test]

@@ -249,7 +249,7 @@ impl Plan {
         let mut made = Vec::new();
         let mut step = |dispatch, words| made.push((dispatch, Share { flops: 0, words, ..whole }));
         let [first, second] = self.between(whole.op);
-        let by_winograd = choose::conv(self.class, 1) == Conv::Winograd;
+        let by_winograd = choose::conv(self.class, 1, conv.channels()) == Conv::Winograd;
         // What the convolution itself does not do comes ahead of it.
         let mut fused = None;
         if let Some(before) = joined.before {

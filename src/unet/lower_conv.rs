@@ -19,6 +19,13 @@ pub struct Convolution {
     pub y: View,
 }
 
+impl Convolution {
+    /// Taken and made, in vec4s.
+    pub fn channels(&self) -> [usize; 2] {
+        [self.x, self.y].map(|view| view.channels as usize)
+    }
+}
+
 impl Plan {
     /// The input goes through SiLU(factor·x + term) first if there is an affine: its buffer, and how
     /// far its samples are apart. Only Winograd's method takes one.
@@ -28,7 +35,7 @@ impl Plan {
         affine: Option<(BufferId, u32)>,
         whole: Share,
     ) -> Vec<(Dispatch, Share)> {
-        match choose::conv(self.class, 1) {
+        match choose::conv(self.class, 1, conv.channels()) {
             Conv::Direct => vec![(direct(conv), whole)],
             Conv::Winograd => self.by_winograd(conv, affine, whole),
         }

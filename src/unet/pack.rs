@@ -14,7 +14,7 @@ pub fn pack(spec: &WeightSpec, class: Class, weights: &mut Weights) -> Result<Ve
         WeightSpec::Conv { name, input, output, stride } => {
             let (i, o) = (input.channels(), output.channels());
             let tensor = weights.tensor(name, &[o, i, 3, 3])?;
-            match choose::conv(class, *stride) {
+            match choose::conv(class, *stride, [input.vec4s(), output.vec4s()]) {
                 Conv::Direct => conv(&tensor.values, input, output, |taps| *taps),
                 Conv::Winograd => conv(&tensor.values, input, output, winograd::weights),
             }
@@ -61,7 +61,12 @@ pub fn pack(spec: &WeightSpec, class: Class, weights: &mut Weights) -> Result<Ve
 
 /// Whether kernels read it through a texture only.
 pub fn is_image(spec: &WeightSpec, class: Class) -> bool {
-    matches!(spec, WeightSpec::Conv { stride, .. } if choose::conv(class, *stride) == Conv::Winograd)
+    match spec {
+        WeightSpec::Conv { input, output, stride, .. } => {
+            choose::conv(class, *stride, [input.vec4s(), output.vec4s()]) == Conv::Winograd
+        }
+        _ => false,
+    }
 }
 
 /// The tensors of the file that it is made of.
@@ -95,7 +100,7 @@ pub fn parameters(spec: &WeightSpec) -> u64 {
 pub fn words(spec: &WeightSpec, class: Class) -> u64 {
     let count = match spec {
         WeightSpec::Conv { input, output, stride, .. } => {
-            let places = match choose::conv(class, *stride) {
+            let places = match choose::conv(class, *stride, [input.vec4s(), output.vec4s()]) {
                 Conv::Direct => 9,
                 Conv::Winograd => winograd::PLACES,
             };

@@ -157,7 +157,7 @@ fn between(graph: &Graph, op: &Op, class: Class) -> Between {
             let activated = joined.before.map_or(0, |_| x.words());
             let upsampled = if joined.upsampled { 4 * x.words() } else { 0 };
             let transform = |of: View| winograd::words(y.height, y.width, of.channels);
-            match choose::conv(class, 1) {
+            match choose::conv(class, 1, [x, y].map(|view| view.channels as usize)) {
                 Conv::Direct => [activated, upsampled],
                 Conv::Winograd => [transform(x), transform(y).max(activated)],
             }
