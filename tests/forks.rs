@@ -78,8 +78,8 @@ fn a_fork_without_a_change_is_the_same_run() {
         let model = model(machine);
         block_on(async {
             // Without memory of earlier steps, with fresh noise, and on samples that are not of unit
-            // variance.
-            for (sampler, limit) in [("ddim", 0.0), ("ddpm", 0.0), ("euler-a", 1e-6), ("heun", 1e-5)] {
+            // variance: there the start is rounded once more, and the network makes that larger.
+            for (sampler, limit) in [("ddim", 0.0), ("ddpm", 0.0), ("euler-a", 4e-6), ("heun", 1e-5)] {
                 let recipe = recipe(sampler);
                 let mut tree = Tree::start(machine, &model, &recipe, None).unwrap();
                 let whole = finish(machine, &mut tree).await;

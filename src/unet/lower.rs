@@ -1,8 +1,7 @@
 //! From an operation of the graph to dispatches.
 
-use super::choose::{self, Attention, Conv, Downsample, Linear, Norm, Product};
-use super::graph::{Affine, Before, Graph, Op, TensorId};
-use super::lower_conv::Convolution;
+use super::choose::{self, Attention, Downsample, Linear, Norm, Product};
+use super::graph::{Affine, Graph, Op, TensorId};
 use super::memory::root;
 use super::plan::{Plan, Share};
 use crate::kernels::activation::Activation;
@@ -212,7 +211,13 @@ impl Plan {
     }
 
     /// `affine`: its buffer, and how far its samples are apart.
-    fn activation(&self, x: View, affine: Option<(BufferId, u32)>, kind: Activation, y: View) -> Dispatch {
+    pub(super) fn activation(
+        &self,
+        x: View,
+        affine: Option<(BufferId, u32)>,
+        kind: Activation,
+        y: View,
+    ) -> Dispatch {
         let (from, affine_pitch) = affine.unwrap_or((self.absent(), 0));
         let p = activation::Params {
             batch: self.batch as u32,
@@ -227,56 +232,6 @@ impl Plan {
             affine_pitch,
         };
         activation::dispatch(&p, [x.buffer, from, y.buffer])
-    }
-
-    fn conv(&self, graph: &Graph, op: &Op, whole: Share) -> Vec<(Dispatch, Share)> {
-        let Op::Conv { x, weight, bias, joined, y } = *op else { unreachable!("a convolution") };
-        let view = |id: TensorId| View::of(graph, self.buffer(id), id);
-        let maybe = |id: Option<TensorId>| id.map_or(View { buffer: self.absent(), ..View::default() }, view);
-        let batch = self.batch as u64;
-        let mut conv = Convolution {
-            batch: self.batch as u32,
-            x: view(x),
-            weight: self.weight(weight),
-            bias: self.weight(bias),
-            temb: maybe(joined.temb.map(|slice| slice.tensor)),
-            temb_offset: joined.temb.map_or(0, |slice| slice.offset as u32 / 4),
-            residual: maybe(joined.residual),
-            scale: joined.scale,
-            y: view(y),
-        };
-        let affine = |before: Before| (self.buffer(before.affine), view(before.affine).pitch);
-        let mut made = Vec::new();
-        let mut step = |dispatch, words| made.push((dispatch, Share { flops: 0, words, ..whole }));
-        let [first, second] = self.between(whole.op);
-        let by_winograd = choose::conv(self.class, 1, conv.channels()) == Conv::Winograd;
-        // What the convolution itself does not do comes ahead of it.
-        let mut fused = None;
-        if let Some(before) = joined.before {
-            if by_winograd && before.kind == Activation::Silu {
-                fused = Some(affine(before));
-            } else {
-                let y = View { buffer: if by_winograd { second } else { first }, ..conv.x.alone() };
-                step(self.activation(conv.x, Some(affine(before)), before.kind, y), 2 * batch * y.words());
-                conv.x = y;
-            }
-        }
-        if joined.upsampled && !by_winograd {
-            let View { height, width, channels, .. } = conv.x;
-            let y = View { buffer: second, height: 2 * height, width: 2 * width, ..conv.x.alone() };
-            let p = upsample::Params {
-                batch: conv.batch,
-                height: y.height,
-                width: y.width,
-                channels,
-                in_pitch: conv.x.pitch,
-                in_offset: conv.x.offset,
-            };
-            step(upsample::dispatch(&p, [conv.x.buffer, y.buffer]), batch * (conv.x.words() + y.words()));
-            conv.x = y;
-        }
-        made.extend(self.convolution(&conv, fused, whole));
-        made
     }
 }
 
@@ -325,7 +280,7 @@ impl View {
     }
 
     /// A tensor like it that has a buffer for itself.
-    fn alone(self) -> Self {
+    pub fn alone(self) -> Self {
         Self { pitch: self.channels, offset: 0, ..self }
     }
 

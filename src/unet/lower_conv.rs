@@ -1,35 +1,89 @@
 //! From a 3×3 convolution of the graph to dispatches.
 
 use super::choose::{self, Conv};
+use super::graph::{Before, Graph, Op, TensorId};
 use super::lower::{View, product};
 use super::plan::{Plan, Share};
-use crate::kernels::{BufferId, Dispatch, conv3x3, matmul, winograd, winograd_input, winograd_output};
+use crate::kernels::activation::Activation;
+use crate::kernels::{
+    BufferId, Dispatch, conv3x3, matmul, upsample, winograd, winograd_input, winograd_output,
+};
 
 /// A convolution and what is joined to it, in buffers.
 #[derive(Clone, Copy)]
-pub struct Convolution {
-    pub batch: u32,
-    pub x: View,
-    pub weight: BufferId,
-    pub bias: BufferId,
-    pub temb: View,
-    pub temb_offset: u32,
-    pub residual: View,
-    pub scale: f32,
-    pub y: View,
+struct Convolution {
+    batch: u32,
+    x: View,
+    weight: BufferId,
+    bias: BufferId,
+    temb: View,
+    temb_offset: u32,
+    residual: View,
+    scale: f32,
+    y: View,
 }
 
 impl Convolution {
     /// Taken and made, in vec4s.
-    pub fn channels(&self) -> [usize; 2] {
+    fn channels(&self) -> [usize; 2] {
         [self.x, self.y].map(|view| view.channels as usize)
     }
 }
 
 impl Plan {
+    pub(super) fn conv(&self, graph: &Graph, op: &Op, whole: Share) -> Vec<(Dispatch, Share)> {
+        let Op::Conv { x, weight, bias, joined, y } = *op else { unreachable!("a convolution") };
+        let view = |id: TensorId| View::of(graph, self.buffer(id), id);
+        let maybe = |id: Option<TensorId>| id.map_or(View { buffer: self.absent(), ..View::default() }, view);
+        let batch = self.batch as u64;
+        let mut conv = Convolution {
+            batch: self.batch as u32,
+            x: view(x),
+            weight: self.weight(weight),
+            bias: self.weight(bias),
+            temb: maybe(joined.temb.map(|slice| slice.tensor)),
+            temb_offset: joined.temb.map_or(0, |slice| slice.offset as u32 / 4),
+            residual: maybe(joined.residual),
+            scale: joined.scale,
+            y: view(y),
+        };
+        let affine = |before: Before| (self.buffer(before.affine), view(before.affine).pitch);
+        let mut made = Vec::new();
+        let mut step = |dispatch, words| made.push((dispatch, Share { flops: 0, words, ..whole }));
+        let [first, second] = self.between(whole.op);
+        let by_winograd = choose::conv(self.class, 1, conv.channels()) == Conv::Winograd;
+        // What the convolution itself does not do comes ahead of it.
+        let mut fused = None;
+        if let Some(before) = joined.before {
+            if by_winograd && before.kind == Activation::Silu {
+                fused = Some(affine(before));
+            } else {
+                let y = View { buffer: if by_winograd { second } else { first }, ..conv.x.alone() };
+                step(self.activation(conv.x, Some(affine(before)), before.kind, y), 2 * batch * y.words());
+                conv.x = y;
+            }
+        }
+        if joined.upsampled && !by_winograd {
+            let View { height, width, channels, .. } = conv.x;
+            let y = View { buffer: second, height: 2 * height, width: 2 * width, ..conv.x.alone() };
+            let p = upsample::Params {
+                batch: conv.batch,
+                height: y.height,
+                width: y.width,
+                channels,
+                in_pitch: conv.x.pitch,
+                in_offset: conv.x.offset,
+            };
+            step(upsample::dispatch(&p, [conv.x.buffer, y.buffer]), batch * (conv.x.words() + y.words()));
+            conv.x = y;
+        }
+        made.extend(self.convolution(&conv, fused, whole));
+        made
+    }
+
     /// The input goes through SiLU(factor·x + term) first if there is an affine: its buffer, and how
     /// far its samples are apart. Only Winograd's method takes one.
-    pub(super) fn convolution(
+    fn convolution(
         &self,
         conv: &Convolution,
         affine: Option<(BufferId, u32)>,
