@@ -24,7 +24,7 @@ struct Params {
 const WORKGROUP: u32 = 16u;
 
 // Six rows of six.
-struct Tile {
+struct Rows {
     r0: Six,
     r1: Six,
     r2: Six,
@@ -33,8 +33,8 @@ struct Tile {
     r5: Six,
 }
 
-fn transposed(t: Tile) -> Tile {
-    return Tile(
+fn transposed(t: Rows) -> Rows {
+    return Rows(
         Six(t.r0.a, t.r1.a, t.r2.a, t.r3.a, t.r4.a, t.r5.a),
         Six(t.r0.b, t.r1.b, t.r2.b, t.r3.b, t.r4.b, t.r5.b),
         Six(t.r0.c, t.r1.c, t.r2.c, t.r3.c, t.r4.c, t.r5.c),
@@ -89,37 +89,29 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let id = (workgroup.y * workgroups.x + workgroup.x) * WORKGROUP + lane;
-    let across = (p.width + 3u) / 4u;
-    let down = (p.height + 3u) / 4u;
-    let tiles = p.batch * across * down;
-    let channel = id % p.channels;
-    let tile = id / p.channels;
-    if tile >= tiles {
+    let t = tile(id);
+    if t.n >= p.batch {
         return;
     }
-    let column = tile % across * 4u;
-    let row = tile / across % down * 4u;
-    let n = tile / (across * down);
 
     var a = Affine(vec4(1.0), vec4(0.0));
     if p.affine_pitch != 0u {
-        let at = n * p.affine_pitch + 2u * channel;
+        let at = t.n * p.affine_pitch + 2u * t.channel;
         a = Affine(affine[at], affine[at + 1u]);
     }
-    let c = p.offset + channel;
-    let columns = transposed(Tile(
-        input_row(n, row - 1u, column, c, a),
-        input_row(n, row, column, c, a),
-        input_row(n, row + 1u, column, c, a),
-        input_row(n, row + 2u, column, c, a),
-        input_row(n, row + 3u, column, c, a),
-        input_row(n, row + 4u, column, c, a),
+    let c = p.offset + t.channel;
+    let columns = transposed(Rows(
+        input_row(t.n, t.row - 1u, t.column, c, a),
+        input_row(t.n, t.row, t.column, c, a),
+        input_row(t.n, t.row + 1u, t.column, c, a),
+        input_row(t.n, t.row + 2u, t.column, c, a),
+        input_row(t.n, t.row + 3u, t.column, c, a),
+        input_row(t.n, t.row + 4u, t.column, c, a),
     ));
-    let place = tiles * p.channels;
-    store(id, 6u * place, columns.r0);
-    store(id + place, 6u * place, columns.r1);
-    store(id + 2u * place, 6u * place, columns.r2);
-    store(id + 3u * place, 6u * place, columns.r3);
-    store(id + 4u * place, 6u * place, columns.r4);
-    store(id + 5u * place, 6u * place, columns.r5);
+    store(id, 6u * t.places, columns.r0);
+    store(id + t.places, 6u * t.places, columns.r1);
+    store(id + 2u * t.places, 6u * t.places, columns.r2);
+    store(id + 3u * t.places, 6u * t.places, columns.r3);
+    store(id + 4u * t.places, 6u * t.places, columns.r4);
+    store(id + 5u * t.places, 6u * t.places, columns.r5);
 }

@@ -61,40 +61,32 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let id = (workgroup.y * workgroups.x + workgroup.x) * WORKGROUP + lane;
-    let across = (p.width + 3u) / 4u;
-    let down = (p.height + 3u) / 4u;
-    let tiles = p.batch * across * down;
-    let channel = id % p.channels;
-    let tile = id / p.channels;
-    if tile >= tiles {
+    let t = tile(id);
+    if t.n >= p.batch {
         return;
     }
-    let column = tile % across * 4u;
-    let row = tile / across % down * 4u;
-    let n = tile / (across * down);
 
-    var start = bias[channel];
+    var start = bias[t.channel];
     if p.temb_pitch != 0u {
-        start += temb[n * p.temb_pitch + p.temb_offset + channel];
+        start += temb[t.n * p.temb_pitch + p.temb_offset + t.channel];
     }
-    let place = tiles * p.channels;
-    let r0 = products(id, place);
-    let r1 = products(id + 6u * place, place);
-    let r2 = products(id + 12u * place, place);
-    let r3 = products(id + 18u * place, place);
-    let r4 = products(id + 24u * place, place);
-    let r5 = products(id + 30u * place, place);
-    let pixel = (n * p.height + row) * p.width + column;
-    let left = p.width - column;
-    let inside = p.height - row;
-    store_column(pixel, channel, start, Six(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a), inside);
+    let r0 = products(id, t.places);
+    let r1 = products(id + 6u * t.places, t.places);
+    let r2 = products(id + 12u * t.places, t.places);
+    let r3 = products(id + 18u * t.places, t.places);
+    let r4 = products(id + 24u * t.places, t.places);
+    let r5 = products(id + 30u * t.places, t.places);
+    let pixel = (t.n * p.height + t.row) * p.width + t.column;
+    let left = p.width - t.column;
+    let inside = p.height - t.row;
+    store_column(pixel, t.channel, start, Six(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a), inside);
     if left > 1u {
-        store_column(pixel + 1u, channel, start, Six(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b), inside);
+        store_column(pixel + 1u, t.channel, start, Six(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b), inside);
     }
     if left > 2u {
-        store_column(pixel + 2u, channel, start, Six(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c), inside);
+        store_column(pixel + 2u, t.channel, start, Six(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c), inside);
     }
     if left > 3u {
-        store_column(pixel + 3u, channel, start, Six(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d), inside);
+        store_column(pixel + 3u, t.channel, start, Six(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d), inside);
     }
 }

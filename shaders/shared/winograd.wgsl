@@ -46,3 +46,25 @@ fn back(m: Six) -> Four {
         difference + 4.0 * far_difference + m.f,
     );
 }
+
+// A tile of 4×4 outputs, of four channels. Needs Params p with batch, height, width and channels.
+struct Tile {
+    n: u32,
+    row: u32,
+    column: u32,
+    channel: u32,
+    places: u32,  // from a place of the transform to the next: tiles times channels
+}
+
+fn tile(id: u32) -> Tile {
+    let across = (p.width + 3u) / 4u;
+    let down = (p.height + 3u) / 4u;
+    let at = id / p.channels;
+    return Tile(
+        at / (across * down),
+        at / across % down * 4u,
+        at % across * 4u,
+        id % p.channels,
+        p.batch * across * down * p.channels,
+    );
+}

@@ -77,25 +77,17 @@ impl Plan {
             step(upsample::dispatch(&p, [conv.x.buffer, y.buffer]), batch * (conv.x.words() + y.words()));
             conv.x = y;
         }
-        made.extend(self.convolution(&conv, fused, whole));
+        if by_winograd {
+            made.extend(self.winograd(&conv, fused, whole));
+        } else {
+            made.push((direct(&conv), whole));
+        }
         made
     }
 
     /// The input goes through SiLU(factor·x + term) first if there is an affine: its buffer, and how
-    /// far its samples are apart. Only Winograd's method takes one.
-    fn convolution(
-        &self,
-        conv: &Convolution,
-        affine: Option<(BufferId, u32)>,
-        whole: Share,
-    ) -> Vec<(Dispatch, Share)> {
-        match choose::conv(self.class, 1, conv.channels()) {
-            Conv::Direct => vec![(direct(conv), whole)],
-            Conv::Winograd => self.by_winograd(conv, affine, whole),
-        }
-    }
-
-    fn by_winograd(
+    /// far its samples are apart.
+    fn winograd(
         &self,
         conv: &Convolution,
         affine: Option<(BufferId, u32)>,
