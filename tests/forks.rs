@@ -108,6 +108,8 @@ fn a_fork_shares_its_past_and_goes_its_own_way() {
         let whole = finish(&mut machine, &mut tree).await;
         let other = Recipe { condition: Condition::Classes(vec![3, 3]), ..recipe("dpm++2m") };
         tree.fork(&mut machine, &model, &other, origin(4), 0).unwrap();
+        let image = |at| tree.moment(at).image(Lens::Sample);
+        assert!(image(4).is_some() && image(5).is_none(), "the fork stands where it began");
         assert!(relative_error(&finish(&mut machine, &mut tree).await, &whole) > 1e-3);
         for at in 0..=4 {
             let ours = values(&mut machine, &tree, at, Lens::EpsHat).await;

@@ -249,6 +249,22 @@ fn kept_frames_are_the_samples_of_their_steps() {
     });
 }
 
+/// Not what is there of a run that has just taken another's place.
+#[test]
+fn a_moment_that_is_not_reached_has_no_frame() {
+    block_on(async {
+        let mut machine = CpuMachine::default();
+        let model = classes(&mut machine);
+        let recipe = Recipe { keep_bytes: 1 << 20, ..recipe("ddpm", 7, 2) };
+        let mut run = Run::start(&mut machine, &model, &recipe).unwrap();
+        run.step(&mut machine);
+        for (step, there) in [(0, true), (1, true), (2, false), (7, false)] {
+            let frame = run.read_frame(&mut machine, step, Lens::Sample).await.unwrap();
+            assert_eq!(frame.is_some(), there, "after step {step}");
+        }
+    });
+}
+
 #[test]
 fn a_small_budget_thins_frames_out_but_keeps_the_last() {
     block_on(async {

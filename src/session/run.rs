@@ -329,9 +329,9 @@ impl Run {
     }
 
     /// Where an image of a kept moment lies: buffer and first word. Between kept
-    /// frames it is the one before.
+    /// frames it is the one before; nowhere before the moment is reached.
     pub fn frame(&self, steps_done: usize, lens: Lens) -> Option<(BufferId, usize)> {
-        let place = self.place(steps_done.min(self.steps_done))?;
+        let place = self.place(steps_done).filter(|_| steps_done <= self.steps_done)?;
         let at = (place * LENSES + lens as usize) * self.shape.register_floats() as usize;
         self.resources.frames.map(|frames| (frames, at))
     }

@@ -275,7 +275,7 @@ impl Tree {
             }
             origin => {
                 let steps_done = steps_done - origin.map_or(0, |origin| origin.at);
-                Moment { run, steps_done: steps_done.min(run.steps_done()), sample: None }
+                Moment { run, steps_done, sample: None }
             }
         }
     }

@@ -259,7 +259,7 @@ impl Loaded {
 }
 
 pub(super) fn no_run() -> JsValue {
-    error::error("NoRun", "there is nothing here yet: load a model and start a run first")
+    error::error("NoRun", "there is nothing here yet: load a model, start a run, and let it come this far")
 }
 
 pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
