@@ -19,17 +19,18 @@ const MOST_ROWS: u32 = 8192;
 pub struct Image {
     pub view: wgpu::TextureView,
     texture: wgpu::Texture,
-    behind: Cell<bool>,
+    /// Texels, from the first on, that are as the buffer is.
+    current: Cell<u32>,
 }
 
 impl Image {
     pub fn of(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Self {
-        Self::new(device, texels(buffer), true)
+        Self::new(device, texels(buffer), 0)
     }
 
     /// Without a buffer; `data` is whole texels.
     pub fn filled(gpu: &Gpu, data: &[u32]) -> Self {
-        let image = Self::new(&gpu.device, data.len() as u32 / 4, false);
+        let image = Self::new(&gpu.device, data.len() as u32 / 4, u32::MAX);
         for (y, size) in parts(data.len() as u32 / 4) {
             let start = (4 * y * ROW) as usize;
             gpu.queue.write_texture(
@@ -45,7 +46,7 @@ impl Image {
         image
     }
 
-    fn new(device: &wgpu::Device, texels: u32, behind: bool) -> Self {
+    fn new(device: &wgpu::Device, texels: u32, current: u32) -> Self {
         let texture = device.create_texture(&wgpu::TextureDescriptor {
             label: Some("image"),
             size: extent(ROW, rows(texels)),
@@ -56,28 +57,30 @@ impl Image {
             usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
             view_formats: &[],
         });
-        Self { view: texture.create_view(&Default::default()), texture, behind: Cell::new(behind) }
+        Self { view: texture.create_view(&Default::default()), texture, current: Cell::new(current) }
     }
 
     pub fn bytes(&self) -> u64 {
         u64::from(ROW * TEXEL_BYTES) * u64::from(self.texture.height())
     }
 
-    pub fn is_behind(&self) -> bool {
-        self.behind.get()
+    /// Whether the first `reach` texels are not as the buffer is.
+    pub fn is_behind(&self, reach: u32) -> bool {
+        self.current.get() < reach
     }
 
     /// After the buffer was written.
     pub fn fall_behind(&self) {
-        self.behind.set(true);
+        self.current.set(0);
     }
 
-    /// Queues the copy, if one is due: whole rows, then what is left.
-    pub fn catch_up(&self, encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::Buffer) {
-        if !self.behind.replace(false) {
+    /// Queues the copy of the first `reach` texels, if one is due: whole rows, then what is left.
+    pub fn catch_up(&self, encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::Buffer, reach: u32) {
+        if !self.is_behind(reach) {
             return;
         }
-        for (y, size) in parts(texels(buffer)) {
+        self.current.set(reach);
+        for (y, size) in parts(reach.min(texels(buffer))) {
             let layout = layout(u64::from(y * ROW * TEXEL_BYTES));
             let origin = wgpu::Origin3d { x: 0, y, z: 0 };
             encoder.copy_buffer_to_texture(

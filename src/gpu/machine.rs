@@ -34,9 +34,9 @@ impl Stored {
     }
 
     /// Queues a copy into the image, if one is due.
-    fn catch_up(&self, encoder: &mut wgpu::CommandEncoder) {
+    fn catch_up(&self, encoder: &mut wgpu::CommandEncoder, reach: u32) {
         if let Self { buffer: Some(buffer), image: Some(image) } = self {
-            image.catch_up(encoder, buffer);
+            image.catch_up(encoder, buffer, reach);
         }
     }
 }
@@ -56,8 +56,8 @@ struct Step {
     uniform: u32,
     rows: u32,
     grid: [u32; 3],
-    /// What it reads through a texture, and what it writes.
-    images: Vec<BufferId>,
+    /// What it reads through a texture, how far, and what it writes.
+    images: Vec<(BufferId, u32)>,
     written: Vec<BufferId>,
 }
 
@@ -155,7 +155,9 @@ impl GpuMachine {
     fn record(&self, encoder: &mut wgpu::CommandEncoder, program: ProgramId, row: usize) {
         let mut steps = self.programs.get(program.0).steps.iter().peekable();
         while let Some(first) = steps.peek() {
-            self.stored(&first.images).for_each(|stored| stored.catch_up(encoder));
+            for (id, reach) in &first.images {
+                self.buffers.get(id.0).catch_up(encoder, *reach);
+            }
             let mut pass = encoder.begin_compute_pass(&Default::default());
             while let Some(step) = steps.next_if(|step| !self.waits(step)) {
                 let row = if step.rows == 1 { 0 } else { row as u32 };
@@ -170,16 +172,15 @@ impl GpuMachine {
 
     /// Whether a step wants an image that is behind its buffer.
     fn waits(&self, step: &Step) -> bool {
-        self.stored(&step.images).filter_map(|s| s.image.as_ref()).any(Image::is_behind)
+        step.images.iter().any(|(id, reach)| {
+            self.buffers.get(id.0).image.as_ref().is_some_and(|image| image.is_behind(*reach))
+        })
     }
 
     /// After buffers were written.
     fn changed(&self, written: &[BufferId]) {
-        self.stored(written).filter_map(|s| s.image.as_ref()).for_each(Image::fall_behind);
-    }
-
-    fn stored(&self, ids: &[BufferId]) -> impl Iterator<Item = &Stored> {
-        ids.iter().map(|id| self.buffers.get(id.0))
+        let images = written.iter().filter_map(|id| self.buffers.get(id.0).image.as_ref());
+        images.for_each(Image::fall_behind);
     }
 
     /// Queues a copy of as many words at each of some places, one after the other; the future gives
@@ -217,8 +218,8 @@ impl GpuMachine {
             }),
         }];
         let of_access = |wanted| dispatch.accesses().filter(move |(_, a)| *a == wanted).map(|(id, _)| id);
-        let images: Vec<BufferId> = of_access(Access::Image).collect();
-        images.iter().for_each(|id| self.make_image(*id));
+        let images: Vec<(BufferId, u32)> = of_access(Access::Image).zip(dispatch.reach).collect();
+        images.iter().for_each(|(id, _)| self.make_image(*id));
         entries.extend(dispatch.accesses().zip(1..).map(|((id, access), binding)| {
             let stored = self.buffers.get(id.0);
             let resource = match &stored.image {

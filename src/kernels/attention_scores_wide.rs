@@ -10,7 +10,8 @@ pub static KERNEL: Kernel = Kernel::new(&SHADER, attention_scores::twin, cases);
 
 /// Buffers: qkv, scores.
 pub fn dispatch(p: &Params, buffers: [BufferId; 2]) -> Dispatch {
-    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+    let reach = 3 * p.batch * p.tokens * p.heads * p.head_dim;
+    Dispatch::new(&KERNEL, p, &buffers, grid(p)).reaching([reach, 0])
 }
 
 fn grid(p: &Params) -> [u32; 3] {

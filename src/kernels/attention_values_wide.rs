@@ -10,7 +10,8 @@ pub static KERNEL: Kernel = Kernel::new(&SHADER, attention_values::twin, cases);
 
 /// Buffers: qkv, weights, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 3]) -> Dispatch {
-    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+    let rows = p.batch * p.heads * p.tokens;
+    Dispatch::new(&KERNEL, p, &buffers, grid(p)).reaching([3 * rows * p.head_dim, rows * p.tokens / 4])
 }
 
 fn grid(p: &Params) -> [u32; 3] {

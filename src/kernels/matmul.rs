@@ -32,11 +32,16 @@ impl From<linear::Params> for Params {
 
 /// Buffers: x, weight, bias, residual, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {
-    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+    Dispatch::new(&KERNEL, p, &buffers, grid(p)).reaching(reach(p))
 }
 
 fn grid(p: &Params) -> [u32; 3] {
     grid_of(p, ROWS, SHADER.workgroup_size)
+}
+
+/// Of its factors.
+pub(super) fn reach(p: &Params) -> [u32; 2] {
+    [p.products * p.rows * p.in_pitch, p.products * 4 * p.in_channels * p.out_channels]
 }
 
 /// Workgroups where a thread makes so many rows.

@@ -11,7 +11,7 @@ const ROWS: u32 = 4;
 
 /// Buffers: x, weight, bias, residual, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {
-    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+    Dispatch::new(&KERNEL, p, &buffers, grid(p)).reaching(matmul::reach(p))
 }
 
 fn grid(p: &Params) -> [u32; 3] {

@@ -138,6 +138,8 @@ pub struct Dispatch {
     pub buffers: Vec<BufferId>,
     /// Workgroups in x, y and z.
     pub grid: [u32; 3],
+    /// How many vec4s, from the first, are read of each buffer that is read through a texture.
+    pub reach: [u32; 2],
 }
 
 impl Dispatch {
@@ -160,7 +162,12 @@ impl Dispatch {
         let bindings = kernel.shader.bindings.len();
         assert_eq!(buffers.len() + 1, bindings, "bindings of {}", kernel.shader.name);
         let params = rows.iter().map(|p| bytemuck::bytes_of(p).to_vec()).collect();
-        Self { kernel, params, buffers: buffers.to_vec(), grid }
+        Self { kernel, params, buffers: buffers.to_vec(), grid, reach: [u32::MAX; 2] }
+    }
+
+    /// One that reads so many vec4s of its textures, and none beyond.
+    pub fn reaching(self, reach: [u32; 2]) -> Self {
+        Self { reach, ..self }
     }
 
     /// The uniform at a row.

@@ -21,7 +21,8 @@ const MATRIX: [[f32; SIDE]; SIDE] = [
 
 /// Buffers: x, affine, v.
 pub fn dispatch(p: &Params, buffers: [BufferId; 3]) -> Dispatch {
-    Dispatch::new(&KERNEL, p, &buffers, grid(p))
+    let pixels = (p.height >> p.upsampled) * (p.width >> p.upsampled);
+    Dispatch::new(&KERNEL, p, &buffers, grid(p)).reaching([p.batch * pixels * p.pitch, 0])
 }
 
 fn grid(p: &Params) -> [u32; 3] {

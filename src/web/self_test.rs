@@ -96,7 +96,7 @@ fn case_of(kernel: &'static Kernel, case: &JsValue) -> Result<(Case, Vec<Vec<u32
     let params = vec![Uint8Array::new(&get("params")?).to_vec()];
     let ids = (0..buffers.len()).map(BufferId).collect();
     let tolerance = get("tolerance")?.as_f64().unwrap_or_default() as f32;
-    let dispatch = Dispatch { kernel, params, buffers: ids, grid };
+    let dispatch = Dispatch { kernel, params, buffers: ids, grid, reach: [u32::MAX; 2] };
     Ok((Case { label: String::new(), dispatch, buffers, tolerance }, words("expected")?))
 }
 
