@@ -94,3 +94,72 @@ fn an_image_follows_its_buffer() {
         assert_eq!(machine.counters.bytes, before, "images are given back with their buffers");
     });
 }
+
+/// A kernel that reads little of a buffer has only that copied; the next one may read more.
+#[test]
+fn an_image_follows_as_far_as_it_is_read() {
+    use crate::kernels::case::{random, relative_error, run_twin};
+    use crate::kernels::{BufferId, matmul};
+
+    let channels = 64;
+    let of_rows = |rows, y| {
+        let p = matmul::Params {
+            products: 1,
+            rows,
+            in_channels: channels,
+            in_pitch: channels,
+            out_channels: channels,
+            out_pitch: channels,
+            scale: 1.0,
+            ..Default::default()
+        };
+        matmul::dispatch(&p, [0, 1, 2, 2, y].map(BufferId))
+    };
+    let chain = [of_rows(5, 3), of_rows(40, 4), of_rows(17, 3)];
+    let lengths = [4 * 40 * channels, 16 * channels * channels, 4, 4 * 40 * channels, 4 * 40 * channels];
+    let mut buffers: Vec<_> = lengths.iter().zip(1..).map(|(words, seed)| random(seed, *words)).collect();
+    pollster::block_on(async {
+        let mut machine = GpuMachine::new().await.unwrap();
+        for words in &buffers {
+            machine.upload(words).unwrap();
+        }
+        let program = machine.compile(chain.to_vec()).unwrap();
+        machine.run(program, 0);
+        chain.iter().for_each(|dispatch| run_twin(dispatch, 0, &mut buffers));
+        for y in [3, 4] {
+            let got = machine.read(BufferId(y), 0, buffers[y].len()).await.unwrap();
+            let error = relative_error(bytemuck::cast_slice(&got), bytemuck::cast_slice(&buffers[y]));
+            assert!(error < 2e-6, "buffer {y}: off by {error:e}");
+        }
+    });
+}
+
+/// A driver that ends a thread's loops early would not get through it.
+#[test]
+fn a_lone_thread_norms_as_large_a_group_as_it_is_given() {
+    use crate::kernels::case::random;
+    use crate::kernels::{BufferId, Case, group_norm, group_norm_lone};
+
+    let p = group_norm::Params {
+        batch: 1,
+        pixels: group_norm_lone::MOST_VALUES / 4,
+        channels: 4,
+        groups: 1,
+        pitch: 4,
+        split: 4,
+        physical: 4,
+        eps: 1e-5,
+        ..Default::default()
+    };
+    // What comes late weighs as much as what comes first.
+    let ramp = (0..4 * p.pixels).map(|at| (at as f32 / p.pixels as f32).to_bits()).collect();
+    let buffers = vec![ramp, random(2, 4), random(3, 4), random(4, 4), random(5, 8)];
+    let places: [BufferId; 5] = std::array::from_fn(BufferId);
+    let dispatch = group_norm_lone::dispatch(&p, places);
+    let case = Case { label: "the largest group".into(), dispatch, buffers, tolerance: 1e-5 };
+    pollster::block_on(async {
+        let mut machine = GpuMachine::new().await.unwrap();
+        let got = run_case(&mut machine, &case).await.unwrap();
+        case.compare(&got).unwrap();
+    });
+}

@@ -16,7 +16,7 @@ pub fn dispatch(p: &Params, buffers: [BufferId; 5]) -> Dispatch {
     Dispatch::new(&KERNEL, p, &buffers, [p.groups, p.batch, 1])
 }
 
-fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
+pub(super) fn twin(bytes: &[u8], reads: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     let [x, gamma, beta, temb] = floats(reads);
     let affine = output(writes);
@@ -132,6 +132,10 @@ fn deviations(
 }
 
 fn cases() -> Vec<Case> {
+    cases_of(&KERNEL, |p| [p.groups, p.batch, 1])
+}
+
+pub(super) fn cases_of(kernel: &'static Kernel, grid: impl Fn(&Params) -> [u32; 3]) -> Vec<Case> {
     let plain = Params {
         batch: 2,
         pixels: 35,
@@ -157,7 +161,7 @@ fn cases() -> Vec<Case> {
                 // What was there before must not shine through at the padding.
                 random(5, p.batch * p.physical * 2),
             ];
-            Case::new(label, &KERNEL, &p, buffers, [p.groups, p.batch, 1])
+            Case::new(label, kernel, &p, buffers, grid(&p))
         })
         .into()
 }

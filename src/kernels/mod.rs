@@ -5,13 +5,13 @@
 //! Tests run both on the same [`Case`]s; the CPU executor runs the twins alone.
 
 pub mod activation;
+pub mod attention;
 pub mod attention_scores;
 pub mod attention_scores_wide;
 pub mod attention_values;
 pub mod attention_values_wide;
 pub mod avg_pool;
 pub mod case;
-pub mod channel_moments;
 pub mod class_embedding;
 pub mod conv3x3;
 pub mod conv3x3_stride2;
@@ -20,7 +20,7 @@ pub mod error_norm;
 pub mod fast;
 pub mod forward_noise;
 pub mod group_norm;
-pub mod group_norm_merge;
+pub mod group_norm_lone;
 pub mod guidance;
 pub mod im2col;
 pub mod langevin_ratio;
@@ -44,12 +44,12 @@ use shaders::{Access, Shader};
 /// Every compute kernel.
 pub static ALL: &[&Kernel] = &[
     &activation::KERNEL,
+    &attention::KERNEL,
     &attention_scores::KERNEL,
     &attention_scores_wide::KERNEL,
     &attention_values::KERNEL,
     &attention_values_wide::KERNEL,
     &avg_pool::KERNEL,
-    &channel_moments::KERNEL,
     &class_embedding::KERNEL,
     &conv3x3::KERNEL,
     &conv3x3_stride2::KERNEL,
@@ -57,7 +57,7 @@ pub static ALL: &[&Kernel] = &[
     &error_norm::KERNEL,
     &forward_noise::KERNEL,
     &group_norm::KERNEL,
-    &group_norm_merge::KERNEL,
+    &group_norm_lone::KERNEL,
     &guidance::KERNEL,
     &im2col::KERNEL,
     &langevin_ratio::KERNEL,

@@ -15,7 +15,7 @@ pub fn dispatch(p: &Params, buffers: [BufferId; 1]) -> Dispatch {
     Dispatch::new(&KERNEL, p, &buffers, flat_grid(p.rows))
 }
 
-fn twin(bytes: &[u8], _: &[&[u32]], writes: &mut [&mut [u32]]) {
+pub(super) fn twin(bytes: &[u8], _: &[&[u32]], writes: &mut [&mut [u32]]) {
     let p: Params = params(bytes);
     for row in output(writes).chunks_exact_mut(p.columns as usize).take(p.rows as usize) {
         let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -390,12 +390,8 @@ impl Builder<'_> {
         let inner = Layout::repeat(dim, count);
         let parts = ["to_q", "to_k", "to_v"].map(|part| (format!("{name}.{part}"), inner.clone()));
         let qkv = self.linear(&parts, h, false);
-        let tokens = self.tensors[x.0].pixels();
-        let scores = self.tensor(count * tokens, 1, Layout::of(tokens));
-        self.ops.push(Op::AttentionScores { qkv, heads: count, dim, scores });
-        self.ops.push(Op::Softmax { scores });
         let values = self.sized(x, inner);
-        self.ops.push(Op::AttentionValues { qkv, scores, heads: count, dim, y: values });
+        self.ops.push(Op::Attention { qkv, heads: count, dim, y: values });
         let y = self.sized(x, self.layout(x));
         self.linear_into(&[(format!("{name}.to_out.0"), self.layout(x))], values, false, Some(x), scale, y);
         y

@@ -3,6 +3,8 @@
 //! On a processor behind a driver a load costs as much as several multiply-adds, a barrier more than
 //! both, and two workgroups keep it busy. A graphics card wants thousands of threads.
 
+use crate::kernels::attention::{MOST_DIM, MOST_TOKENS};
+use crate::kernels::group_norm_lone::MOST_VALUES;
 use crate::kernels::winograd::PLACES;
 use crate::machine::Class;
 
@@ -42,12 +44,15 @@ pub enum Downsample {
     Product,
 }
 
-/// Who makes attention's scores, and its output.
+/// Who makes an attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attention {
-    /// `attention_scores`, `attention_values`: from buffers, a query a thread.
+    /// `attention`: all at once, four queries of a small head a thread.
+    Whole,
+    /// `attention_scores`, `softmax`, `attention_values`: from buffers, a query a thread.
     One,
-    /// `attention_scores_wide`, `attention_values_wide`: from textures, four queries a thread.
+    /// `attention_scores_wide`, `softmax`, `attention_values_wide`: from textures, four queries a
+    /// thread.
     Four,
 }
 
@@ -56,8 +61,8 @@ pub enum Attention {
 pub enum Norm {
     /// `group_norm`: a workgroup a group, which waits for its threads.
     Group,
-    /// `channel_moments` over stretches of so many pixels, and `group_norm_merge`: no barriers.
-    Moments { stretch: u32 },
+    /// `group_norm_lone`: a thread a group.
+    Lone,
 }
 
 /// The most bytes of a convolution's weights in Winograd's form: what WebGPU promises of a binding.
@@ -91,18 +96,21 @@ pub fn downsample(class: Class) -> Downsample {
     }
 }
 
-pub fn attention(class: Class, tokens: u32) -> Attention {
+/// `dim`: of a head, in vec4s.
+pub fn attention(class: Class, tokens: u32, dim: u32) -> Attention {
     match class {
+        Class::SoftwareAdapter if dim <= MOST_DIM && tokens <= MOST_TOKENS => Attention::Whole,
         // A texel has the weights of four keys.
         Class::SoftwareAdapter if tokens.is_multiple_of(4) => Attention::Four,
         _ => Attention::One,
     }
 }
 
-pub fn norm(class: Class) -> Norm {
+/// `values`: of a group.
+pub fn norm(class: Class, values: u32) -> Norm {
     match class {
-        Class::SoftwareAdapter => Norm::Moments { stretch: 32 },
-        Class::Cpu | Class::Gpu => Norm::Group,
+        Class::SoftwareAdapter if values <= MOST_VALUES => Norm::Lone,
+        _ => Norm::Group,
     }
 }
 
@@ -132,10 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_come_in_fours_are_attended_to_by_fours() {
-        assert_eq!(attention(Class::SoftwareAdapter, 64), Attention::Four);
-        assert_eq!(attention(Class::SoftwareAdapter, 49), Attention::One);
-        assert_eq!(attention(Class::Gpu, 64), Attention::One);
+    fn small_heads_are_made_at_once_and_tokens_that_come_in_fours_by_fours() {
+        assert_eq!(attention(Class::SoftwareAdapter, 64, 8), Attention::Whole);
+        assert_eq!(attention(Class::SoftwareAdapter, 64, 64), Attention::Four);
+        assert_eq!(attention(Class::SoftwareAdapter, 1 << 16, 8), Attention::Four);
+        assert_eq!(attention(Class::SoftwareAdapter, 49, 64), Attention::One);
+        assert_eq!(attention(Class::Gpu, 64, 8), Attention::One);
     }
 
     #[test]
@@ -145,8 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn barriers_are_for_graphics_cards() {
-        assert_eq!(norm(Class::Gpu), Norm::Group);
-        assert!(matches!(norm(Class::SoftwareAdapter), Norm::Moments { .. }));
+    fn barriers_are_for_graphics_cards_and_what_a_thread_would_not_get_through() {
+        assert_eq!(norm(Class::Gpu, 64), Norm::Group);
+        assert_eq!(norm(Class::SoftwareAdapter, 64), Norm::Lone);
+        assert_eq!(norm(Class::SoftwareAdapter, 1 << 20), Norm::Group);
     }
 }

@@ -126,18 +126,9 @@ pub enum Op {
         kind: Activation,
         y: TensorId,
     },
-    AttentionScores {
+    /// softmax(q·kᵀ/√dim)·v of every head.
+    Attention {
         qkv: TensorId,
-        heads: usize,
-        dim: usize,
-        scores: TensorId,
-    },
-    Softmax {
-        scores: TensorId,
-    },
-    AttentionValues {
-        qkv: TensorId,
-        scores: TensorId,
         heads: usize,
         dim: usize,
         y: TensorId,
@@ -174,9 +165,7 @@ impl Op {
             | Op::Downsample { x, .. }
             | Op::Upsample { x, .. }
             | Op::AvgPool { x, .. } => vec![x],
-            Op::AttentionScores { qkv, .. } => vec![qkv],
-            Op::Softmax { .. } => vec![],
-            Op::AttentionValues { qkv, scores, .. } => vec![qkv, scores],
+            Op::Attention { qkv, .. } => vec![qkv],
             Op::ClassEmbedding { labels, .. } => vec![labels],
         }
     }
@@ -201,12 +190,11 @@ impl Op {
             | Op::Downsample { y, .. }
             | Op::Linear { y, .. }
             | Op::Activation { y, .. }
-            | Op::AttentionValues { y, .. }
+            | Op::Attention { y, .. }
             | Op::Upsample { y, .. }
             | Op::AvgPool { y, .. }
             | Op::ClassEmbedding { y, .. } => y,
             Op::GroupNorm { affine, .. } => affine,
-            Op::AttentionScores { scores, .. } | Op::Softmax { scores } => scores,
         }
     }
 }
@@ -298,9 +286,7 @@ impl Graph {
                 2 * 9 * pixels * out * shape(x).1
             }
             Op::Linear { x, y, .. } => 2 * shape(y).0 * shape(y).1 * shape(x).1,
-            Op::AttentionScores { qkv, heads, dim, .. } | Op::AttentionValues { qkv, heads, dim, .. } => {
-                2 * shape(qkv).0.pow(2) * (heads * dim) as u64
-            }
+            Op::Attention { qkv, heads, dim, .. } => 4 * shape(qkv).0.pow(2) * (heads * dim) as u64,
             _ => 0,
         }
     }

@@ -1,14 +1,13 @@
 //! From an operation of the graph to dispatches.
 
-use super::choose::{self, Attention, Downsample, Linear, Norm, Product};
+use super::choose::{self, Downsample, Linear, Norm, Product};
 use super::graph::{Affine, Graph, Op, TensorId};
 use super::memory::root;
 use super::plan::{Plan, Share};
 use crate::kernels::activation::Activation;
 use crate::kernels::{
-    BufferId, Dispatch, activation, attention_scores, attention_scores_wide, attention_values,
-    attention_values_wide, avg_pool, channel_moments, class_embedding, conv3x3_stride2, group_norm,
-    group_norm_merge, im2col, linear, matmul, matmul_few, softmax, upsample,
+    BufferId, Dispatch, activation, avg_pool, class_embedding, conv3x3_stride2, group_norm, group_norm_lone,
+    im2col, linear, matmul, matmul_few, upsample,
 };
 
 impl Plan {
@@ -83,21 +82,9 @@ impl Plan {
                     eps,
                 };
                 let (gamma, beta, affine) = (self.weight(gamma), self.weight(beta), self.buffer(affine));
-                match choose::norm(self.class) {
+                match choose::norm(self.class, p.pixels * (p.channels / p.groups)) {
                     Norm::Group => group_norm::dispatch(&p, [x.buffer, gamma, beta, t.buffer, affine]),
-                    Norm::Moments { stretch } => {
-                        let [moments, _] = self.between(whole.op);
-                        let each = moments_of(batch, x, stretch);
-                        let merged = group_norm_merge::Params::of(&p, stretch);
-                        let rest = Share { words: u64::from(batch) * each.words(), ..whole };
-                        return vec![
-                            (channel_moments::dispatch(&each, [x.buffer, moments]), whole),
-                            (
-                                group_norm_merge::dispatch(&merged, [moments, gamma, beta, t.buffer, affine]),
-                                rest,
-                            ),
-                        ];
-                    }
+                    Norm::Lone => group_norm_lone::dispatch(&p, [x.buffer, gamma, beta, t.buffer, affine]),
                 }
             }
             Op::Activation { x, affine, kind, y } => {
@@ -108,40 +95,8 @@ impl Plan {
                 };
                 self.activation(view(x), affine, kind, view(y))
             }
-            Op::AttentionScores { qkv, heads, dim, scores } => {
-                let x = view(qkv);
-                let p = attention_scores::Params {
-                    batch,
-                    tokens: x.height * x.width,
-                    heads: heads as u32,
-                    head_dim: dim.div_ceil(4) as u32,
-                    scale: 1.0 / (dim as f32).sqrt(),
-                };
-                let buffers = [x.buffer, self.buffer(scores)];
-                match choose::attention(self.class, p.tokens) {
-                    Attention::One => attention_scores::dispatch(&p, buffers),
-                    Attention::Four => attention_scores_wide::dispatch(&p, buffers),
-                }
-            }
-            Op::Softmax { scores } => {
-                let t = graph.tensor(scores);
-                let columns = t.layout.channels() as u32;
-                let p = softmax::Params { rows: batch * t.height as u32, columns };
-                softmax::dispatch(&p, [self.buffer(scores)])
-            }
-            Op::AttentionValues { qkv, scores, heads, dim, y } => {
-                let x = view(qkv);
-                let p = attention_values::Params {
-                    batch,
-                    tokens: x.height * x.width,
-                    heads: heads as u32,
-                    head_dim: dim.div_ceil(4) as u32,
-                };
-                let buffers = [x.buffer, self.buffer(scores), self.buffer(y)];
-                match choose::attention(self.class, p.tokens) {
-                    Attention::One => attention_values::dispatch(&p, buffers),
-                    Attention::Four => attention_values_wide::dispatch(&p, buffers),
-                }
+            Op::Attention { qkv, heads, dim, y } => {
+                return self.attention(graph, [qkv, y], heads, dim, whole);
             }
             Op::Upsample { x, y } => {
                 let (x, y) = (view(x), view(y));
@@ -241,12 +196,6 @@ pub fn product(p: &matmul::Params, buffers: [BufferId; 5]) -> Dispatch {
         Product::Many => matmul::dispatch(p, buffers),
         Product::Few => matmul_few::dispatch(p, buffers),
     }
-}
-
-/// The moments that a group norm of `x` needs.
-pub fn moments_of(batch: u32, x: View, stretch: u32) -> channel_moments::Params {
-    let View { height, width, channels, pitch, offset, .. } = x;
-    channel_moments::Params { batch, pixels: height * width, stretch, channels, pitch, offset }
 }
 
 /// A tensor in a buffer; channels, pitch and offset in vec4s.

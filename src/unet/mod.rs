@@ -10,6 +10,7 @@ pub mod folder;
 pub mod graph;
 pub mod layout;
 mod lower;
+mod lower_attention;
 mod lower_conv;
 pub mod memory;
 pub mod network;

@@ -1,8 +1,8 @@
 //! A graph at one batch size: buffers and an immutable list of dispatches.
 
-use super::choose::{self, Conv, Downsample, Norm};
+use super::choose::{self, Attention, Conv, Downsample};
 use super::graph::{Graph, Op, TensorId, WeightId};
-use super::lower::{View, moments_of};
+use super::lower::View;
 use super::memory::{self, Between, Memory};
 use super::pack;
 use crate::kernels::{ALL, BufferId, Dispatch, Kernel, im2col, winograd};
@@ -150,9 +150,8 @@ fn between_of(graph: &Graph, class: Class) -> Vec<Between> {
 
 fn between(graph: &Graph, op: &Op, class: Class) -> Between {
     let view = |id: TensorId| View::of(graph, BufferId(0), id);
-    match (op, choose::norm(class)) {
-        (Op::GroupNorm { x, .. }, Norm::Moments { stretch }) => [moments_of(1, view(*x), stretch).words(), 0],
-        (Op::Conv { x, y, joined, .. }, _) => {
+    match op {
+        Op::Conv { x, y, joined, .. } => {
             let [x, y] = [x, y].map(|id| view(*id));
             let activated = joined.before.map_or(0, |_| x.words());
             let upsampled = if joined.upsampled { 4 * x.words() } else { 0 };
@@ -162,7 +161,14 @@ fn between(graph: &Graph, op: &Op, class: Class) -> Between {
                 Conv::Winograd => [transform(x), transform(y).max(activated)],
             }
         }
-        (Op::Downsample { x, y, .. }, _) => match choose::downsample(class) {
+        Op::Attention { qkv, heads, dim, .. } => {
+            let tokens = graph.tensor(*qkv).pixels() as u64;
+            match choose::attention(class, tokens as u32, dim.div_ceil(4) as u32) {
+                Attention::Whole => [0, 0],
+                Attention::One | Attention::Four => [*heads as u64 * tokens * tokens.next_multiple_of(4), 0],
+            }
+        }
+        Op::Downsample { x, y, .. } => match choose::downsample(class) {
             Downsample::Direct => [0, 0],
             Downsample::Product => {
                 let [x, y] = [x, y].map(|id| view(*id));
