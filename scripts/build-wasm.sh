@@ -13,9 +13,10 @@ build() { # FEATURE FOLDER NAME PROFILE WASM-OPT'S LEVEL
         . -- --locked --features "$1"
     local wasm=$2/$3_bg.wasm given=target/$1-given.wasm smaller=target/$1-smaller.wasm
     if ! cmp -s "$wasm" "$given" || [ ! -f "$smaller" ]; then
-        # Functions with one caller stay what they are: all in one another they gzip 8% worse.
+        # Functions with one caller stay what they are: all in one another they gzip 8% worse. By
+        # name, those made of the same source stand side by side: 2% better.
         www/node_modules/.bin/wasm-opt "$5" --one-caller-inline-max-function-size=0 \
-            --strip-debug --strip-producers "$wasm" -o "$smaller"
+            --reorder-functions-by-name --strip-debug --strip-producers "$wasm" -o "$smaller"
         cp "$wasm" "$given"
     fi
     cp "$smaller" "$wasm"
