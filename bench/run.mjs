@@ -96,6 +96,7 @@ async function main() {
     date: new Date().toISOString().slice(0, 10),
     roofs: [],
     loop_roofs: [],
+    plain_convolutions: [],
     encode_ms: {},
     cells: [],
     gflop: {},
@@ -117,11 +118,13 @@ async function main() {
       for (const batch of split(options.batch).map(Number)) {
         if (ours) report.roofs.push(await ours.call('roof'));
         if (ours) report.loop_roofs.push(await ours.call('loopRoof'));
+        if (ours) report.plain_convolutions.push(await ours.call('plainConvolution'));
         if (ours && batch === 1) await ours.call('load', net);
         if (ours && batch === 1) report.encode_ms[net] = await ours.call('encode', 1, 10);
         report.cells.push(...(await measure(pages, net, batch)));
         report.roof_gflop_per_second = median(report.roofs);
         report.loop_gflop_per_second = median(report.loop_roofs);
+        report.plain_convolution_gflop_per_second = median(report.plain_convolutions);
         // What was measured stays, whatever comes.
         if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
       }

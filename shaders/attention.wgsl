@@ -16,6 +16,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;  // (N, T, heads, head_dim)
 
 const WORKGROUP: u32 = 8u;
+const LOWEST: f32 = -3.0e38;
 
 // Four queries by four keys, or by four dimensions: a column a query.
 alias Four = mat4x4<f32>;
@@ -67,7 +68,7 @@ fn main(
     let part = p.heads * p.head_dim;
     let start = n * p.tokens * 3u * part + head * p.head_dim;
     let q = start + tokens(query);
-    var most = vec4(-3.0e38);
+    var most = vec4(LOWEST);
     var sum = vec4(0.0);
     var y0 = Four();
     var y1 = Four();
@@ -85,10 +86,10 @@ fn main(
         }
         // Keys past the end weigh nothing.
         let there = vec4(key) + vec4(0u, 1u, 2u, 3u) < vec4(p.tokens);
-        let s0 = select(vec4(-3.0e38), p.scale * s[0], there);
-        let s1 = select(vec4(-3.0e38), p.scale * s[1], there);
-        let s2 = select(vec4(-3.0e38), p.scale * s[2], there);
-        let s3 = select(vec4(-3.0e38), p.scale * s[3], there);
+        let s0 = select(vec4(LOWEST), p.scale * s[0], there);
+        let s1 = select(vec4(LOWEST), p.scale * s[1], there);
+        let s2 = select(vec4(LOWEST), p.scale * s[2], there);
+        let s3 = select(vec4(LOWEST), p.scale * s[3], there);
         let before = most;
         most = max(most, vec4(highest(s0), highest(s1), highest(s2), highest(s3)));
         let shrunk = exp(before - most);

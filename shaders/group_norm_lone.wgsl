@@ -49,6 +49,7 @@ struct Strands {
     squares: vec4<f32>,
 }
 
+// With the four pixels from `at` on.
 fn joined(a: Strands, at: u32) -> Strands {
     let v = vec4(x[at], x[at + p.pitch], x[at + 2u * p.pitch], x[at + 3u * p.pitch]);
     let count = a.count + 1.0;

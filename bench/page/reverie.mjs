@@ -1,5 +1,5 @@
 import { Golden } from './golden.mjs';
-import { loopRoof } from './loop.mjs';
+import { loopRoof, plainConvolution } from './yardsticks.mjs';
 
 const FILES = [
   'model_index.json',
@@ -73,6 +73,11 @@ export class Reverie {
   /** GFLOP/s of a loop that nobody has unrolled. */
   loopRoof() {
     return loopRoof(ROOF_SUBMISSIONS);
+  }
+
+  /** That of a plain convolution, which does a fiftieth of the loop's work. */
+  plainConvolution() {
+    return plainConvolution(10 * ROOF_SUBMISSIONS);
   }
 
   /** Milliseconds of this thread's time that it takes to encode and submit a pass. */
