@@ -6,30 +6,7 @@
 //
 // Groups are counted over logical channels and may straddle the vec4s, and the
 // padding between the two halves of a concatenation.
-#import affine
-
-struct Params {
-    batch: u32,
-    pixels: u32,
-    channels: u32,      // logical
-    groups: u32,
-    pitch: u32,         // of x, in floats
-    offset: u32,
-    split: u32,         // logical channels before the concatenation's gap
-    gap: u32,           // padding channels at the split
-    physical: u32,      // channels with all padding, the pitch of `affine`
-    temb_pitch: u32,    // floats; 0: no scale-shift
-    scale_offset: u32,
-    shift_offset: u32,
-    eps: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;            // (N, H·W, pitch)
-@group(0) @binding(2) var<storage, read> gamma: array<f32>;        // (channels)
-@group(0) @binding(3) var<storage, read> beta: array<f32>;         // (channels)
-@group(0) @binding(4) var<storage, read> temb: array<f32>;         // (N, temb_pitch)
-@group(0) @binding(5) var<storage, read_write> affine: array<f32>; // (N, physical/4, factor|term, 4)
+#import group_norm
 
 const LANES: u32 = 64u;
 const EIGHTH: u32 = 8u;

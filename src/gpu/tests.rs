@@ -1,7 +1,7 @@
 //! Every shader against its twin, on whatever adapter there is.
 
 use super::GpuMachine;
-use crate::kernels::ALL;
+use crate::kernels::{ALL, matmul};
 use crate::machine::{Machine, run_case};
 
 #[test]
@@ -40,24 +40,28 @@ fn drawing_equals_its_twin() {
     });
 }
 
-#[test]
-fn an_image_follows_its_buffer() {
-    use crate::kernels::case::{random, relative_error, run_twin};
-    use crate::kernels::{BufferId, matmul};
-
-    // One product after the other: the second reads what the first has written.
-    let (channels, rows) = (2, 64);
-    let p = matmul::Params {
+/// A product of as many channels as it has.
+fn square_product(channels: u32, rows: u32) -> matmul::Params {
+    matmul::Params {
         products: 1,
         rows,
         in_channels: channels,
         in_pitch: channels,
         out_channels: channels,
         out_pitch: channels,
-        has_bias: 1,
         scale: 1.0,
         ..Default::default()
-    };
+    }
+}
+
+#[test]
+fn an_image_follows_its_buffer() {
+    use crate::kernels::BufferId;
+    use crate::kernels::case::{random, relative_error, run_twin};
+
+    // One product after the other: the second reads what the first has written.
+    let (channels, rows) = (2, 64);
+    let p = matmul::Params { has_bias: 1, ..square_product(channels, rows) };
     let words = 4 * rows * channels;
     let lengths = [words, 16 * channels * channels, 4 * channels, 4, words, words];
     let mut buffers: Vec<_> = lengths.iter().zip(1..).map(|(words, seed)| random(seed, *words)).collect();
@@ -98,23 +102,11 @@ fn an_image_follows_its_buffer() {
 /// A kernel that reads little of a buffer has only that copied; the next one may read more.
 #[test]
 fn an_image_follows_as_far_as_it_is_read() {
+    use crate::kernels::BufferId;
     use crate::kernels::case::{random, relative_error, run_twin};
-    use crate::kernels::{BufferId, matmul};
 
     let channels = 64;
-    let of_rows = |rows, y| {
-        let p = matmul::Params {
-            products: 1,
-            rows,
-            in_channels: channels,
-            in_pitch: channels,
-            out_channels: channels,
-            out_pitch: channels,
-            scale: 1.0,
-            ..Default::default()
-        };
-        matmul::dispatch(&p, [0, 1, 2, 2, y].map(BufferId))
-    };
+    let of_rows = |rows, y| matmul::dispatch(&square_product(channels, rows), [0, 1, 2, 2, y].map(BufferId));
     let chain = [of_rows(5, 3), of_rows(40, 4), of_rows(17, 3)];
     let lengths = [4 * 40 * channels, 16 * channels * channels, 4, 4 * 40 * channels, 4 * 40 * channels];
     let mut buffers: Vec<_> = lengths.iter().zip(1..).map(|(words, seed)| random(seed, *words)).collect();
