@@ -70,14 +70,7 @@ fn main(
     let q = start + tokens(query);
     var most = vec4(LOWEST);
     var sum = vec4(0.0);
-    var y0 = Four();
-    var y1 = Four();
-    var y2 = Four();
-    var y3 = Four();
-    var y4 = Four();
-    var y5 = Four();
-    var y6 = Four();
-    var y7 = Four();
+    var sums = array<Four, 8>();
     for (var key = 0u; key < p.tokens; key += 4u) {
         let k = start + part + tokens(key);
         var s = Four();
@@ -96,23 +89,13 @@ fn main(
         let w = Four(exp(s0 - most.x), exp(s1 - most.y), exp(s2 - most.z), exp(s3 - most.w));
         sum = sum * shrunk + vec4(1.0) * w;
         let v = k + part;
-        y0 = scaled(y0, shrunk) + rows(v) * w;
-        if p.head_dim > 1u { y1 = scaled(y1, shrunk) + rows(v + 1u) * w; }
-        if p.head_dim > 2u { y2 = scaled(y2, shrunk) + rows(v + 2u) * w; }
-        if p.head_dim > 3u { y3 = scaled(y3, shrunk) + rows(v + 3u) * w; }
-        if p.head_dim > 4u { y4 = scaled(y4, shrunk) + rows(v + 4u) * w; }
-        if p.head_dim > 5u { y5 = scaled(y5, shrunk) + rows(v + 5u) * w; }
-        if p.head_dim > 6u { y6 = scaled(y6, shrunk) + rows(v + 6u) * w; }
-        if p.head_dim > 7u { y7 = scaled(y7, shrunk) + rows(v + 7u) * w; }
+        for (var d = 0u; d < p.head_dim; d++) {
+            sums[d] = scaled(sums[d], shrunk) + rows(v + d) * w;
+        }
     }
     let share = 1.0 / sum;
     let to = (n * p.tokens + query) * part + head * p.head_dim;
-    store(query, to, scaled(y0, share));
-    if p.head_dim > 1u { store(query, to + 1u, scaled(y1, share)); }
-    if p.head_dim > 2u { store(query, to + 2u, scaled(y2, share)); }
-    if p.head_dim > 3u { store(query, to + 3u, scaled(y3, share)); }
-    if p.head_dim > 4u { store(query, to + 4u, scaled(y4, share)); }
-    if p.head_dim > 5u { store(query, to + 5u, scaled(y5, share)); }
-    if p.head_dim > 6u { store(query, to + 6u, scaled(y6, share)); }
-    if p.head_dim > 7u { store(query, to + 7u, scaled(y7, share)); }
+    for (var d = 0u; d < p.head_dim; d++) {
+        store(query, to + d, scaled(sums[d], share));
+    }
 }

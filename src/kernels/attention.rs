@@ -11,8 +11,9 @@ pub static KERNEL: Kernel = Kernel::new(&SHADER, twin, cases);
 
 /// The most vec4s of a head.
 pub const MOST_DIM: u32 = 8;
-/// The most tokens: lavapipe ends a thread's loops after 65,535 turns, here up to nine for four keys.
-pub const MOST_TOKENS: u32 = 1 << 14;
+/// The most tokens: lavapipe ends a thread's loops after 65,535 turns, and four keys take a turn and
+/// two for each vec4.
+pub const MOST_TOKENS: u32 = 4 * 65_535 / (1 + 2 * MOST_DIM);
 
 /// Buffers: qkv, y.
 pub fn dispatch(p: &Params, buffers: [BufferId; 2]) -> Dispatch {
