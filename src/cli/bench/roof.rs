@@ -9,6 +9,8 @@ use super::clock::Clock;
 /// Enough threads for any device.
 const THREADS: u32 = 1 << 16;
 const MOST_ROUNDS: f64 = 4096.0;
+/// In less time it would be the start of the threads that is measured, and the roof too low.
+const LEAST_SECONDS: f64 = 0.2;
 /// vec4s that are copied: 32 MiB, more than most caches hold.
 const COPIED: u32 = 1 << 21;
 
@@ -22,6 +24,7 @@ pub struct Roof {
 
 impl Roof {
     pub async fn measure<M: Machine>(machine: &mut M, clock: Clock) -> Result<Self, MachineError> {
+        let clock = Clock { seconds: clock.seconds.max(LEAST_SECONDS) };
         Ok(Self {
             gflop_per_second: arithmetic(machine, clock).await? / 1e9,
             gigabytes_per_second: memory(machine, clock).await? / 1e9,
