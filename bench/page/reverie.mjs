@@ -75,7 +75,7 @@ export class Reverie {
     return loopRoof(ROOF_SUBMISSIONS);
   }
 
-  /** That of a plain convolution, which does a fiftieth of the loop's work. */
+  /** That of a plain convolution, which does a quarter of the loop's work. */
   plainConvolution() {
     return plainConvolution(10 * ROOF_SUBMISSIONS);
   }
