@@ -7,6 +7,8 @@ use reverie::machine::{Machine, MachineError, ProgramId};
 
 /// How many timings the median is of.
 const WINDOWS: usize = 7;
+/// Passes by the device's own clock, at the least and at the most.
+const PASSES: (usize, usize) = (3, 101);
 
 /// Times things for so many seconds each, about.
 #[derive(Clone, Copy)]
@@ -35,9 +37,36 @@ impl Clock {
         for _ in 0..WINDOWS {
             times.push(time(machine, program, result, runs).await? / runs as f64);
         }
-        times.sort_by(f64::total_cmp);
-        Ok(times[WINDOWS / 2])
+        Ok(median(times))
     }
+
+    /// The median seconds of each dispatch of a program by the device's own clock, where it has one.
+    pub async fn dispatches<M: Machine>(
+        self,
+        machine: &mut M,
+        program: ProgramId,
+    ) -> Result<Option<Vec<f64>>, MachineError> {
+        let (least, most) = PASSES;
+        let start = Instant::now();
+        let mut passes = Vec::new();
+        while passes.len() < least || self.has_time(start) && passes.len() < most {
+            let Some(seconds) = machine.dispatch_seconds(program).await? else { return Ok(None) };
+            passes.push(seconds);
+        }
+        let of_all = |at: usize| median(passes.iter().map(|pass| pass[at]).collect());
+        Ok(Some((0..passes[0].len()).map(of_all).collect()))
+    }
+
+    /// Whether what began at `start` may go on.
+    pub fn has_time(self, start: Instant) -> bool {
+        start.elapsed().as_secs_f64() < self.seconds
+    }
+}
+
+/// Of one value or more; the upper one of two in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 async fn time<M: Machine>(
