@@ -100,7 +100,7 @@ def _passes_table(bench: dict, torch: dict, parity: dict[str, Figure]) -> Iterat
 
 def _ours(ours: Figure) -> str:
     share = f"{100 * ours['share']:.1f}%"
-    clock = _number(ours["device_ms"], ".3f")
+    clock = _number(ours.get("device_ms"), ".3f")
     return f"{ours['ms']:.3f} | {clock} | {ours['gflop_per_second']:.0f} | {share}"
 
 
@@ -140,7 +140,7 @@ def _kernel_tables(kernels: dict[tuple[str, int], Figure]) -> Iterator[str]:
         for part in each["parts"][:KERNELS]:
             yield (
                 f"| {part['kernel']} | {part['shape']} | {part['dispatches']} | {part['ms']:.4f} | "
-                f"{_number(part['device_ms'], '.4f')} | {100 * part['ms'] / total:.0f}% | "
+                f"{_number(part.get('device_ms'), '.4f')} | {100 * part['ms'] / total:.0f}% | "
                 f"{part['gflop_per_second']:.0f} | {part['gigabytes_per_second']:.0f} | "
                 f"{100 * part['share']:.0f}% |"
             )
