@@ -20,14 +20,14 @@ run() { # FOLDER OUT
 
     began=$(date +%s)
     local budget=${BUDGET:-230}
-    part networks 60
-    compile_ahead $((budget * 4 / 10 - $(elapsed)))
     local card=true
     find_card "$folder" "${ADAPTER:-NVIDIA}" || {
         card=false
         stopped "no set-up of loader and driver shows an adapter called ${ADAPTER:-NVIDIA}"
     }
-    if $card; then part parity 60; fi
+    part networks $((budget / 4))
+    compile_ahead $((budget * 4 / 10 - $(elapsed)))
+    if $card; then part parity $((budget / 4)); fi
     await_compilers
     if $card; then part bench $((budget * 3 / 10)); fi
     part eager $((budget * 2 / 10))

@@ -36,7 +36,7 @@ surround() { # LIBRARIES DRIVER-FILES
 # Whether a pass runs on the adapter.
 sees() { # ADAPTER
     local said
-    said=$(timeout 20 "$WORK/on-card" bench --model www/models/digits --whole --seconds 0.01 2>&1) || true
+    said=$(timeout 30 "$WORK/on-card" bench --model www/models/digits --whole --seconds 0.01 2>&1) || true
     say "$(grep export "$WORK/on-card" | tr '\n' ' '): $(head -n 1 <<<"$said")"
-    grep -q "$1.*(Vulkan)" <<<"$said"
+    grep -q "$1.*(vulkan)" <<<"$said"
 }

@@ -65,9 +65,9 @@ def test_every_figure_is_written_at_once_and_a_failure_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("printed", "error", "verdict"),
     [
-        ("x in 1.0 ms on NVIDIA H100 (Vulkan)", 0.0, True),
-        ("x in 1.0 ms on NVIDIA H100 (Vulkan)", 2e-4, False),
-        ("x in 1.0 ms on llvmpipe (LLVM 15) (Vulkan)", 0.0, False),
+        ("x in 1.0 ms on NVIDIA H100 (vulkan)", 0.0, True),
+        ("x in 1.0 ms on NVIDIA H100 (vulkan)", 2e-4, False),
+        ("x in 1.0 ms on llvmpipe (LLVM 15) (vulkan)", 0.0, False),
     ],
 )
 def test_only_what_ran_on_the_card_and_is_pytorch_s_is_timed(
@@ -83,7 +83,7 @@ def test_only_what_ran_on_the_card_and_is_pytorch_s_is_timed(
     asked = Figures(work, "bench", time.time() + 60)
     (folder / "bench.json").write_text('{"passes": []}')
     script = work / "bench"
-    script.write_text('#!/bin/sh\necho "NVIDIA H100 (Vulkan): 1 GFLOP/s"\n')
+    script.write_text('#!/bin/sh\necho "NVIDIA H100 (vulkan): 1 GFLOP/s"\n')
     script.chmod(0o755)
     engine.bench(engine.Engine(script, "NVIDIA", 20), [folder], [1], 0.1, asked)
     assert ("failed" not in asked.all["digits/whole"]) is verdict, (figures.all, asked.all)
@@ -155,7 +155,7 @@ def test_the_report_has_what_is_there_and_names_what_is_not(tmp_path):
     run = {
         "model": "digits", "batch": 1, "steps": 50, "runs": 3, "start_ms": 4.0, "loop_ms": 60.0
     }  # fmt: skip
-    bench = {"device": "NVIDIA H100 (Vulkan)", "roof": roof, "passes": [done], "runs": [run]}
+    bench = {"device": "NVIDIA H100 (vulkan)", "roof": roof, "passes": [done], "runs": [run]}
     for name, entries in {
         "parity": {"digits/1": {"off": 2e-6}},
         "bench": {"digits/whole": bench, "digits/kernels": bench},

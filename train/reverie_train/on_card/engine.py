@@ -28,7 +28,7 @@ class Engine:
         done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit)
         if done.returncode:
             raise RuntimeError(done.stderr.strip()[-400:])
-        if self.adapter not in done.stdout or "(Vulkan)" not in done.stdout:
+        if self.adapter not in done.stdout or "(vulkan)" not in done.stdout:
             raise RuntimeError(f"not on {self.adapter} by Vulkan: {done.stdout.strip()[-200:]}")
         return done.stdout
 
