@@ -92,7 +92,8 @@ fn what_cannot_be_timed_is_said() {
     }
     let no_schedule = "bench --model ./a.json --backend cpu --steps 3";
     refused(folder.path(), no_schedule, &["--steps needs a schedule", "a.json", "model's folder"]);
-    let none = "bench --model digits --backend cpu --seconds 0.01 --whole --steps 0";
+    copy(format!("{ROOT}/tests/fixtures/unet/classes").as_ref(), &folder.path().join("model"));
+    let none = "bench --model model --backend cpu --seconds 0.01 --whole --steps 0";
     refused(folder.path(), none, &["step"]);
     let huge = "bench --model ./a.json --backend gpu --batch 100000 --seconds 0.01";
     refused(folder.path(), huge, &["100000 samples", "limit is 134217728", "as many as ", "samples fit"]);
