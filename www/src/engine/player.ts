@@ -28,12 +28,17 @@ type PlayerEngine = Pick<
   | 'show'
 >;
 
+const tooLate = ({ at }: Fork, steps: number) =>
+  Object.assign(new Error(`The fork at step ${at} is left out: the run has ${steps} steps.`), {
+    name: 'RecipeInvalid',
+  });
+
 /** Moves through a run: computes the frames that are missing and shows the one it stands on. */
 export class Player {
   #engine: PlayerEngine;
   readonly #enter: (generation: number, run: RunFacts) => void;
   readonly #report: (position: Position) => void;
-  readonly #fail: (thrown: unknown) => void;
+  readonly #fail: (thrown: unknown, generation: number) => void;
   #generation = 0;
   /** Counts what is waited for, and what replaced it: an answer to neither comes too late. */
   #wait = 0;
@@ -62,7 +67,7 @@ export class Player {
     engine: PlayerEngine,
     enter: (generation: number, run: RunFacts) => void,
     report: (position: Position) => void,
-    fail: (thrown: unknown) => void,
+    fail: (thrown: unknown, generation: number) => void,
   ) {
     this.#engine = engine;
     this.#enter = enter;
@@ -99,6 +104,11 @@ export class Player {
     this.#goOn(facts, motion);
   }
 
+  /** Nothing came of a fork: says which branch there still is. */
+  stay(): void {
+    this.#goOn(this.#engine.select(this.#branch), 'rest');
+  }
+
   /** Goes to another branch, at a frame if it is kept there. */
   select(generation: number, branch: number, frame: number): void {
     this.#generation = generation;
@@ -121,7 +131,7 @@ export class Player {
     if (!route) return;
     this.#owed = this.#known;
     this.#routes.clear();
-    this.#begin(route);
+    this.#begin({ ...route, forks: [...route.forks, ...this.#forks] });
     this.#due = 0;
     this.#present(this.#frame);
     this.#settle();
@@ -142,17 +152,30 @@ export class Player {
 
   /** The next fork on the way, once its frame is there. */
   #forkOnTheWay(fork: Fork): number {
-    this.#forks.shift();
     const { at, spread, noise, recipe } = fork;
     const route = this.#routes.get(this.#branch);
     const origin = { branch: this.#branch, at, spread };
-    const facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    let facts: RunFacts;
+    try {
+      facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    } catch (thrown) {
+      if (isLoss(thrown)) throw thrown;
+      this.#dropForks(thrown);
+      return 0;
+    }
+    this.#forks.shift();
     if (route) this.#branchOff(facts, route, fork);
     this.#take(facts);
     if (this.#forks.length === 0 && this.#stopAt !== null && this.#stopAt < this.#frame) {
       this.#present(this.#stopAt);
     }
     return 0;
+  }
+
+  /** The branch that is there goes on without those that were to leave it. */
+  #dropForks(thrown: unknown): void {
+    this.#forks = [];
+    this.#fail(thrown, this.#generation);
   }
 
   #branchOff(facts: RunFacts, { start, recipe, forks }: Route, fork: Fork): void {
@@ -182,9 +205,9 @@ export class Player {
     this.#settle();
   }
 
-  move(turn: number, motion: Motion): void {
+  move(turn: number, motion: Motion, stopAt: number | null = null): void {
     this.#turn = turn;
-    this.#stopAt = null;
+    this.#stopAt = stopAt;
     this.#motion = motion;
     this.#due = 0;
     this.#settle();
@@ -263,11 +286,11 @@ export class Player {
     clearTimeout(this.#timer);
     // After a loss it goes on as it was.
     if (!isLoss(thrown)) this.#motion = 'rest';
-    this.#fail(thrown);
+    this.#fail(thrown, this.#generation);
   }
 
   get #target(): number {
-    return this.#forks[0]?.at ?? this.#stopAt ?? this.#steps;
+    return Math.min(this.#forks[0]?.at ?? this.#stopAt ?? this.#steps, this.#steps);
   }
 
   /** Whether the device has enough to do; the first step, not yet timed, counts as endless. */
@@ -329,7 +352,8 @@ export class Player {
   /** Returns the milliseconds after which to look again. */
   #tick(): number {
     const [fork] = this.#forks;
-    if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
+    if (fork && fork.at >= this.#steps) this.#dropForks(tooLate(fork, this.#steps));
+    else if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
     if (this.#behind) return this.#catchUpTick();
     return this.#motion === 'finish' ? this.#finishTick() : this.#playTick();
   }

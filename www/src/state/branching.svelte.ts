@@ -1,4 +1,4 @@
-import type { PageRoute } from './forks';
+import { leaveAlike, type PageRoute } from './forks';
 import type { PageRecipe } from './page-state';
 import type { Studio } from './studio.svelte';
 import type { Branch } from './tree.svelte';
@@ -50,12 +50,26 @@ export class Branching {
     this.#studio.rerunSoon();
   }
 
-  /** Makes the branch that is shown anew. Returns whether there is one. */
+  /** Makes the branch that is shown anew. Returns whether it is the one that the page is on. */
   remake(): boolean {
-    const { run, page } = this.#studio;
-    if (!run?.origin || page.forks.length === 0) return false;
+    const { run } = this.#studio;
+    if (!run?.origin || !this.#isShown) return false;
     this.#branch(run.origin.branch, run.branch);
     return true;
+  }
+
+  /** Goes back to what is shown, where the branch that the page was to be on is not there. */
+  takeBack(): void {
+    const { current } = this.#studio.tree;
+    if (!current || this.#isShown) return;
+    this.#takeRoute(current.route);
+    this.#studio.saveAddress();
+  }
+
+  /** Whether the branch that is shown is the one that the page is on, but for its own recipe. */
+  get #isShown(): boolean {
+    const { tree, page } = this.#studio;
+    return tree.current !== undefined && leaveAlike(tree.current.route.forks, page.forks);
   }
 
   /** Shows another branch, at a frame of its path. */
@@ -67,7 +81,7 @@ export class Branching {
     }
     this.#takeRoute(branch.route);
     studio.playback.motion = 'rest';
-    const generation = studio.supersede();
+    const generation = studio.wish();
     studio.post({ type: 'select', generation, branch: branch.number, frame });
   }
 
@@ -82,7 +96,7 @@ export class Branching {
     };
     const parent = tree.branches.find(({ number }) => number === branch.origin?.branch);
     if (parent && isShown(run?.branch)) this.#takeRoute(parent.route);
-    const generation = this.#studio.supersede();
+    const generation = this.#studio.wish();
     this.#studio.post({ type: 'close', generation, branch: branch.number });
   }
 
@@ -104,7 +118,7 @@ export class Branching {
     page.frame = null;
     studio.post({
       type: 'fork',
-      generation: studio.supersede(),
+      generation: studio.wish(),
       branch,
       replaces,
       fork: { at, spread, noise, recipe: studio.translated($state.snapshot(page.recipe)) },
