@@ -1,4 +1,4 @@
-import { isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
+import { forkTooLate, isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
 import type { Engine, RunFacts } from './types';
 
 /** Work that may wait in the GPU's queue: enough to keep it busy, little enough to stop at once. */
@@ -27,11 +27,6 @@ type PlayerEngine = Pick<
   | 'ms_per_step'
   | 'show'
 >;
-
-const tooLate = ({ at }: Fork, steps: number) =>
-  Object.assign(new Error(`The fork at step ${at} is left out: the run has ${steps} steps.`), {
-    name: 'RecipeInvalid',
-  });
 
 /** Moves through a run: computes the frames that are missing and shows the one it stands on. */
 export class Player {
@@ -106,6 +101,7 @@ export class Player {
 
   /** Nothing came of a fork: says which branch there still is. */
   stay(): void {
+    if (this.#steps === 0) return;
     this.#goOn(this.#engine.select(this.#branch), 'rest');
   }
 
@@ -352,7 +348,7 @@ export class Player {
   /** Returns the milliseconds after which to look again. */
   #tick(): number {
     const [fork] = this.#forks;
-    if (fork && fork.at >= this.#steps) this.#dropForks(tooLate(fork, this.#steps));
+    if (fork && fork.at >= this.#steps) this.#dropForks(forkTooLate(fork.at, this.#steps));
     else if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
     if (this.#behind) return this.#catchUpTick();
     return this.#motion === 'finish' ? this.#finishTick() : this.#playTick();

@@ -221,3 +221,9 @@ export function problemOf(thrown: unknown): Problem {
 
 /** The device is gone, or refuses its work just before it says so. */
 export const isLoss = (thrown: unknown) => problemOf(thrown).name === 'DeviceLost';
+
+/** A path ends before a fork that was to leave it. */
+export const forkTooLate = (at: number, steps: number) =>
+  Object.assign(new Error(`The fork at step ${at} is left out: the run has ${steps} steps.`), {
+    name: 'RecipeInvalid',
+  });

@@ -13,16 +13,20 @@ export class Branching {
 
   /** Leaves the path at the frame that is shown. */
   fork(change: Partial<PageRecipe> = {}, noise = 0, spread: number | null = null): void {
-    const { page, run, playback } = this.#studio;
+    const { page, playback, tree } = this.#studio;
     const at = playback.frame;
-    if (!run || at >= playback.steps) return;
+    if (!tree.current || at >= playback.steps) return;
+    const { number, route } = $state.snapshot(tree.current);
+    // The page may be on its way to another branch: what is left is the one that is shown.
+    const recipe = this.#isShown ? $state.snapshot(page.recipe) : route.recipe;
     // In the past of a fork, it is its parent that is left.
-    const forks = page.forks.filter((fork) => fork.at < at);
-    const from = page.forks[forks.length]?.from ?? page.recipe;
-    page.forks = [...forks, { at, spread, noise, from: $state.snapshot(from) }];
-    page.recipe = { ...$state.snapshot(page.recipe), ...change };
+    const forks = route.forks.filter((fork) => fork.at < at);
+    const from = route.forks[forks.length]?.from ?? route.recipe;
+    page.forks = [...forks, { at, spread, noise, from }];
+    page.recipe = { ...recipe, ...change };
+    this.#studio.cancelRerun();
     if (spread !== null) page.focus = 0;
-    this.#branch(run.branch, null);
+    this.#branch(number, null);
   }
 
   /** Sixteen ways on from the sample in focus, by fresh noise in every step. */

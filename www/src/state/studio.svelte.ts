@@ -19,8 +19,7 @@ import type {
   Surface,
 } from '../engine/types';
 import { Address } from './address';
-import { withBesideLink } from './beside-link';
-import { MODELS, weightsOf } from './catalogue';
+import { weightsOf } from './catalogue';
 import { Branching } from './branching.svelte';
 import { fitRecipe, fitSampler } from './fit';
 import { enginePreference, keepTrial } from './engine-choice';
@@ -28,6 +27,7 @@ import { engineRoute, recipesOf, type PageRoute } from './forks';
 import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
 import { Faults } from './link-faults';
+import { NAMES, readLink, SAMPLINGS } from './link-reading';
 import { Proof } from './proof.svelte';
 import {
   defaultState,
@@ -37,10 +37,9 @@ import {
   type PageRecipe,
   type PageStart,
   type PageState,
-  type Sampling,
   type Station,
 } from './page-state';
-import { NOT_KEPT, OWN, readModel, type OwnModel } from './own-model';
+import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
 import { Playback } from './playback.svelte';
 import { Race } from './race.svelte';
@@ -49,10 +48,6 @@ import { Tree } from './tree.svelte';
 import { Wishes } from './wishes';
 import { valueNumbers } from './wish';
 
-const NAMES = MODELS.map(({ name }) => name);
-const SAMPLINGS = Object.fromEntries(MODELS.map(({ name, sampling }) => [name, sampling]));
-/** Where there is no graphics processor a run begins with little. */
-const FEW: Sampling = { batch: 1 };
 /** Long enough for a slider on its way to swallow the values it passes. */
 const DEBOUNCE_MS = 150;
 
@@ -316,21 +311,9 @@ export class Studio {
   #readAddress(): void {
     this.#address.forget();
     this.#read = location.hash;
-    const always = this.device?.software ? FEW : {};
-    const { state, faults } = parseHash(this.#read, [...NAMES, OWN], SAMPLINGS, always);
-    const notes: string[] = [];
-    if (state.model === OWN && !this.own) {
-      state.model = NAMES[0] ?? '';
-      notes.push(NOT_KEPT);
-    }
-    const weights = weightsOf(state.model);
-    if (state.weights && weights && state.weights !== weights) {
-      notes.push(
-        'The model was trained anew after this link was made: its pictures are others now.',
-      );
-    }
-    this.page = { ...withBesideLink(state, history.state), weights };
-    this.notes = notes;
+    const here = { own: this.own !== null, software: this.device?.software ?? false };
+    const { page, notes, faults } = readLink(this.#read, history.state, here);
+    Object.assign(this, { page, notes });
     this.#faults.begin();
     this.#miss(faults);
   }
