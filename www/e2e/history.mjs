@@ -30,6 +30,7 @@ async function forkAt(visitor, frame) {
   await visitor.atEnd();
   await visitor.page.keyboard.press('Home');
   for (let at = 0; at < frame; at++) await visitor.page.keyboard.press('ArrowRight');
+  await visitor.until('it is shown', async () => (await visitor.position()).at === frame);
   await visitor.button('Fork here').click();
 }
 
@@ -132,12 +133,15 @@ const LATE = `{
 
 test('history: a branch that is changed while it is on its way leaves its own parent', async (url) => {
   const body = async (visitor) => {
-    const { page } = visitor;
     await forkAt(visitor, 1);
     await visitor.radio('Class', '2').check({ force: true });
     await branches(visitor).getByRole('button', { name: 'From 1: 2', exact: true }).waitFor();
-    await visitor.until('the branch is there', async () => (await visitor.position()).at === 4);
-    await page.waitForTimeout(1500);
+    await visitor.until('it has come so far', () =>
+      visitor.pixels('x_t', 4).then(
+        () => true,
+        () => false,
+      ),
+    );
     const before = await visitor.pixels('x_t', 2);
     await forkAt(visitor, 3);
     await visitor.radio('Class', '3').check({ force: true });
@@ -183,7 +187,7 @@ test('history: a link with several wrong parts gives one note that lists them', 
 });
 
 test('history: a picture saved while the run plays brings back its own step', async (url) => {
-  await visit(`${url}${RUN}&steps=100`, async (visitor) => {
+  await visit(`${url}${RUN}&steps=300`, async (visitor) => {
     const { page } = visitor;
     await visitor.atStep(2);
     await visitor.button('Save or share').click();
