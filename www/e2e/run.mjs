@@ -8,6 +8,7 @@ import './schedules.mjs';
 import './forward.mjs';
 import './pictures.mjs';
 import './states.mjs';
+import './history.mjs';
 import './cpu.mjs';
 import './branches.mjs';
 import './race.mjs';

@@ -151,7 +151,7 @@ test('samplers: a link carries the name with its plus signs', async (url) => {
 
 test('samplers: an unknown one in a link falls back with a note', async (url) => {
   await visit(url + link('sampler=magic&steps=5'), async (visitor) => {
-    await visitor.page.getByRole('alert').getByText('no sampler “magic”').waitFor();
+    await visitor.page.getByRole('alert').getByText('sampler “magic”').waitFor();
     await visitor.atEnd();
     assert.equal(await visitor.sampler.inputValue(), 'ddim');
     await visitor.inAddress('&sampler=ddim&');

@@ -7,6 +7,7 @@ import {
   isLoss,
   problemOf,
   type FromWorker,
+  type Problem,
   type Question,
   type ThreadName,
   type ToWorker,
@@ -20,7 +21,7 @@ import type { Engine, RaceWish, Surface } from './types';
 import { fetchGolden, purgeCache } from './weights';
 
 type Boot = Extract<ToWorker, { type: 'boot' }>;
-type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' }>;
+type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' | 'visible' }>;
 
 interface Desk extends Found {
   player: Player;
@@ -60,9 +61,9 @@ function fail(thrown: unknown): void {
 }
 
 /** A run that finds no step short enough ends alone: another recipe may do. */
-function failRun(thrown: unknown): void {
+function failRun(thrown: unknown, generation: number): void {
   const problem = problemOf(thrown);
-  if (problem.name === 'RecipeInvalid') post({ type: 'refused', wish: 'run', problem });
+  if (problem.name === 'RecipeInvalid') post({ type: 'refused', wish: 'run', generation, problem });
   else fail(thrown);
 }
 
@@ -239,14 +240,22 @@ async function answer(
 }
 
 /** A wish that the engine refuses by name (a class out of range) ends nothing. */
-function attempt(wish: 'run' | 'forward', work: () => void): void {
+function attempt(work: () => void, refuse: (problem: Problem) => void): void {
   try {
     work();
   } catch (thrown) {
     if (isLoss(thrown)) throw thrown;
-    post({ type: 'refused', wish, problem: problemOf(thrown) });
+    refuse(problemOf(thrown));
   }
 }
+
+const refuseForward = (problem: Problem) => {
+  post({ type: 'refused', wish: 'forward', problem });
+};
+
+const refuseRun = (generation: number) => (problem: Problem) => {
+  post({ type: 'refused', wish: 'run', generation, problem });
+};
 
 /** The latest race, or what ended it. */
 let racing = 0;
@@ -279,19 +288,26 @@ function handle(message: AboutRun, at: Desk & Opened): void {
   const { engine, player } = at;
   switch (message.type) {
     case 'run':
-      attempt('run', () => {
+      attempt(() => {
         const { generation, route, motion, stop_at } = message;
         const start = performance.now();
         player.start(generation, route, motion, stop_at);
         trace('run', start);
-      });
+      }, refuseRun(message.generation));
       break;
-    case 'fork':
-      attempt('run', () => {
-        const { generation, branch, replaces, fork, motion } = message;
-        player.fork(generation, branch, replaces, fork, motion);
-      });
+    case 'fork': {
+      const { generation, branch, replaces, fork, motion } = message;
+      attempt(
+        () => {
+          player.fork(generation, branch, replaces, fork, motion);
+        },
+        (problem) => {
+          refuseRun(generation)(problem);
+          player.stay();
+        },
+      );
       break;
+    }
     case 'select':
       player.select(message.generation, message.branch, message.frame);
       break;
@@ -299,16 +315,13 @@ function handle(message: AboutRun, at: Desk & Opened): void {
       player.close(message.generation, message.branch);
       break;
     case 'move':
-      player.move(message.turn, message.motion);
+      player.move(message.turn, message.motion, message.stop_at);
       break;
     case 'step':
       player.step(message.turn);
       break;
     case 'show':
       player.show(message.turn, message.frame);
-      break;
-    case 'visible':
-      player.setVisible(message.visible);
       break;
     case 'race':
       void startRace(at, message.id, message.wish);
@@ -318,15 +331,15 @@ function handle(message: AboutRun, at: Desk & Opened): void {
       engine.end_race();
       break;
     case 'forward_image':
-      attempt('forward', () => {
+      attempt(() => {
         engine.set_forward_image(message.values);
-      });
+      }, refuseForward);
       break;
     case 'forward':
-      attempt('forward', () => {
+      attempt(() => {
         const facts = engine.show_forward(message.timestep, message.noise_seed);
         post({ type: 'forward', facts });
-      });
+      }, refuseForward);
       break;
     case 'question': {
       const { id, question } = message;
@@ -351,9 +364,18 @@ function receive({ data }: MessageEvent<ToWorker>): void {
     open(model, (current) => (files ? dropped(files, base) : fetchModelOf(model, current))).catch(
       fail,
     );
+  } else if (data.type === 'visible') {
+    void setVisible(data.visible);
   } else {
     recovery.when(() => perform(data));
   }
+}
+
+/** The tab may be hidden before there is anything to play. */
+async function setVisible(visible: boolean): Promise<void> {
+  // An engine that cannot be had is told of where it was asked for.
+  const at = await desk.catch(() => null);
+  at?.player.setVisible(visible);
 }
 
 /** Answers whoever is at the other end of the wire: one engine on this thread. */

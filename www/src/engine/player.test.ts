@@ -206,6 +206,23 @@ describe('the player', () => {
     expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
   });
 
+  it('goes on to a frame, and no further', () => {
+    start('rest');
+    player.move(1, 'play', 4);
+    vi.advanceTimersByTime(3000);
+    expect(last()).toMatchObject({ turn: 1, frame: 4, computed: 4, motion: 'rest' });
+  });
+
+  it.each(['play', 'finish'] as const)(
+    'comes to its end where it is to stop after it: %s',
+    (motion) => {
+      start(motion, 900);
+      vi.advanceTimersByTime(3000);
+      expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
   it('finishes without showing the way', () => {
     start('finish');
     vi.advanceTimersByTime(1000);
@@ -329,6 +346,55 @@ describe('the player', () => {
   });
 });
 
+describe('forks that cannot be', () => {
+  const fork = (at: number): Fork => ({ at, spread: null, noise: 0, recipe });
+
+  it('are left out where they come after the end, and the run comes to it', () => {
+    player.start(1, { ...route, forks: [fork(900)] }, 'play', null);
+    vi.advanceTimersByTime(5000);
+    expect(failures).toMatchObject([
+      { name: 'RecipeInvalid', message: expect.stringContaining('fork at step 900') as string },
+    ]);
+    expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('are left out where the engine refuses them on the way', () => {
+    engine.fork = () => {
+      throw new Error('the batch stays as it is');
+    };
+    player.start(1, { ...route, forks: [fork(4), fork(7)] }, 'play', null);
+    vi.advanceTimersByTime(5000);
+    expect(failures).toEqual([new Error('the batch stays as it is')]);
+    expect(entered.map(({ branch }) => branch)).toEqual([0]);
+    expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
+  });
+
+  it('leave the branch that there is, which is told', () => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(1, 6);
+    player.fork(2, 0, null, fork(6), 'finish');
+    vi.advanceTimersByTime(1000);
+    // The branch that was to be replaced is closed before the new one is refused.
+    engine.fork = ({ replaces }) => {
+      engine.branches.splice(replaces ?? 0);
+      engine.current = 0;
+      throw new Error('there is no memory for it');
+    };
+    engine.select = (
+      (select) => (branch: number) =>
+        select(engine.branches[branch] === undefined ? engine.current : branch)
+    )(engine.select.bind(engine));
+    expect(() => {
+      player.fork(3, 0, 1, fork(6), 'play');
+    }).toThrow('no memory');
+    player.stay();
+    expect(entered.at(-1)).toMatchObject({ branch: 0, branches: [0] });
+    expect(last()).toMatchObject({ generation: 3, motion: 'rest' });
+  });
+});
+
 describe('after a loss', () => {
   const lose = () => {
     const lost = new Error('the device is gone');
@@ -388,6 +454,17 @@ describe('after a loss', () => {
     ]);
     expect(engine.branches[2]).toMatchObject({ origin: { branch: 1, at: 7, spread: null } });
     expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+  });
+
+  it('takes the forks that were still to come on another device, too', () => {
+    const forks: Fork[] = [2, 7].map((at) => ({ at, spread: null, noise: 1, recipe }));
+    player.start(1, { ...route, forks }, 'play', null);
+    vi.advanceTimersByTime(400);
+    expect(entered.map(({ branch }) => branch)).toEqual([0, 1]);
+    const other = lose();
+    vi.advanceTimersByTime(5000);
+    expect(other.branches.map((wish) => wish?.origin.at)).toEqual([undefined, 2, 7]);
+    expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
   });
 
   it('leaves a run at a frame, and comes back to it', () => {

@@ -1,4 +1,4 @@
-import { isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
+import { forkTooLate, isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
 import type { Engine, RunFacts } from './types';
 
 /** Work that may wait in the GPU's queue: enough to keep it busy, little enough to stop at once. */
@@ -33,7 +33,7 @@ export class Player {
   #engine: PlayerEngine;
   readonly #enter: (generation: number, run: RunFacts) => void;
   readonly #report: (position: Position) => void;
-  readonly #fail: (thrown: unknown) => void;
+  readonly #fail: (thrown: unknown, generation: number) => void;
   #generation = 0;
   /** Counts what is waited for, and what replaced it: an answer to neither comes too late. */
   #wait = 0;
@@ -62,7 +62,7 @@ export class Player {
     engine: PlayerEngine,
     enter: (generation: number, run: RunFacts) => void,
     report: (position: Position) => void,
-    fail: (thrown: unknown) => void,
+    fail: (thrown: unknown, generation: number) => void,
   ) {
     this.#engine = engine;
     this.#enter = enter;
@@ -99,6 +99,12 @@ export class Player {
     this.#goOn(facts, motion);
   }
 
+  /** Nothing came of a fork: says which branch there still is. */
+  stay(): void {
+    if (this.#steps === 0) return;
+    this.#goOn(this.#engine.select(this.#branch), 'rest');
+  }
+
   /** Goes to another branch, at a frame if it is kept there. */
   select(generation: number, branch: number, frame: number): void {
     this.#generation = generation;
@@ -121,7 +127,7 @@ export class Player {
     if (!route) return;
     this.#owed = this.#known;
     this.#routes.clear();
-    this.#begin(route);
+    this.#begin({ ...route, forks: [...route.forks, ...this.#forks] });
     this.#due = 0;
     this.#present(this.#frame);
     this.#settle();
@@ -142,17 +148,30 @@ export class Player {
 
   /** The next fork on the way, once its frame is there. */
   #forkOnTheWay(fork: Fork): number {
-    this.#forks.shift();
     const { at, spread, noise, recipe } = fork;
     const route = this.#routes.get(this.#branch);
     const origin = { branch: this.#branch, at, spread };
-    const facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    let facts: RunFacts;
+    try {
+      facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    } catch (thrown) {
+      if (isLoss(thrown)) throw thrown;
+      this.#dropForks(thrown);
+      return 0;
+    }
+    this.#forks.shift();
     if (route) this.#branchOff(facts, route, fork);
     this.#take(facts);
     if (this.#forks.length === 0 && this.#stopAt !== null && this.#stopAt < this.#frame) {
       this.#present(this.#stopAt);
     }
     return 0;
+  }
+
+  /** The branch that is there goes on without those that were to leave it. */
+  #dropForks(thrown: unknown): void {
+    this.#forks = [];
+    this.#fail(thrown, this.#generation);
   }
 
   #branchOff(facts: RunFacts, { start, recipe, forks }: Route, fork: Fork): void {
@@ -182,9 +201,9 @@ export class Player {
     this.#settle();
   }
 
-  move(turn: number, motion: Motion): void {
+  move(turn: number, motion: Motion, stopAt: number | null = null): void {
     this.#turn = turn;
-    this.#stopAt = null;
+    this.#stopAt = stopAt;
     this.#motion = motion;
     this.#due = 0;
     this.#settle();
@@ -263,11 +282,11 @@ export class Player {
     clearTimeout(this.#timer);
     // After a loss it goes on as it was.
     if (!isLoss(thrown)) this.#motion = 'rest';
-    this.#fail(thrown);
+    this.#fail(thrown, this.#generation);
   }
 
   get #target(): number {
-    return this.#forks[0]?.at ?? this.#stopAt ?? this.#steps;
+    return Math.min(this.#forks[0]?.at ?? this.#stopAt ?? this.#steps, this.#steps);
   }
 
   /** Whether the device has enough to do; the first step, not yet timed, counts as endless. */
@@ -329,7 +348,8 @@ export class Player {
   /** Returns the milliseconds after which to look again. */
   #tick(): number {
     const [fork] = this.#forks;
-    if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
+    if (fork && fork.at >= this.#steps) this.#dropForks(forkTooLate(fork.at, this.#steps));
+    else if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
     if (this.#behind) return this.#catchUpTick();
     return this.#motion === 'finish' ? this.#finishTick() : this.#playTick();
   }

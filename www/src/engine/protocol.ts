@@ -151,7 +151,7 @@ export type ToWorker =
   | { type: 'select'; generation: number; branch: number; frame: number }
   | { type: 'close'; generation: number; branch: number }
   /** `turn` counts these three: reports that do not know of the latest yet are out of date. */
-  | { type: 'move'; turn: number; motion: Motion }
+  | { type: 'move'; turn: number; motion: Motion; stop_at: number | null }
   | { type: 'step'; turn: number }
   | { type: 'show'; turn: number; frame: number }
   | { type: 'visible'; visible: boolean }
@@ -197,7 +197,8 @@ export type News =
   /** The device was lost, and another one is in its place: the run goes on where it was. */
   | { type: 'recovered' }
   /** A wish that could not be met: the engine goes on. */
-  | { type: 'refused'; wish: 'model' | 'run' | 'forward' | 'race'; problem: Problem }
+  | { type: 'refused'; wish: 'model' | 'forward' | 'race'; problem: Problem }
+  | { type: 'refused'; wish: 'run'; generation: number; problem: Problem }
   /** The engine cannot go on. */
   | { type: 'failed'; problem: Problem };
 
@@ -220,3 +221,9 @@ export function problemOf(thrown: unknown): Problem {
 
 /** The device is gone, or refuses its work just before it says so. */
 export const isLoss = (thrown: unknown) => problemOf(thrown).name === 'DeviceLost';
+
+/** A path ends before a fork that was to leave it. */
+export const forkTooLate = (at: number, steps: number) =>
+  Object.assign(new Error(`The fork at step ${at} is left out: the run has ${steps} steps.`), {
+    name: 'RecipeInvalid',
+  });

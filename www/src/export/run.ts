@@ -44,13 +44,11 @@ function nameOf({ page }: Studio, sample: number | 'all', ending: string): strin
 }
 
 /** The frame that is shown. */
-export async function exportPng(
-  studio: Studio,
-  sample: number | 'all',
-  link: string,
-): Promise<Export> {
+export async function exportPng(studio: Studio, sample: number | 'all'): Promise<Export> {
   const { model } = studio;
   const { frame, steps } = studio.playback;
+  // A run that plays is further on when the picture is there.
+  const link = studio.link(frame);
   const paint = painterOfRun(studio, sample);
   const picture = paint(await studio.pixels('x_t', frame));
   const file = await pngOf(picture, link, model ? copyright(model) : '');
