@@ -83,6 +83,8 @@ export class Studio {
   /** The latest model that was there, to go back to. */
   #opened: Extract<News, { type: 'ready' }> | null = null;
   #ownBefore: OwnModel | null = null;
+  /** Why the last run that was asked for is not there. */
+  #refusal: string | null = null;
   /** The class that the recipe's number stood for in the model before. */
   #className: string | null = null;
 
@@ -329,8 +331,6 @@ export class Studio {
     if (!this.model) return;
     const { recipe, forks, start, frame, station } = $state.snapshot(this.page);
     const motion = this.playback.begin(station);
-    this.tree.clear();
-    this.inspector.clear();
     this.post({
       type: 'run',
       generation: this.supersede(),
@@ -395,8 +395,9 @@ export class Studio {
         this.samplers = message.samplers;
         for (const recipe of recipesOf(this.page)) this.#note(fitSampler(recipe, this.samplers));
         break;
-      case 'trial':
-        keepTrial(message.key, message.trial);
+      case 'tried':
+        this.chosen = message.chosen;
+        if (message.chosen.trial) keepTrial(message.key, message.chosen.trial);
         break;
       case 'device':
         this.device = message.device;
@@ -433,9 +434,9 @@ export class Studio {
         this.forward.resend();
         break;
       case 'refused':
-        if (message.wish === 'race') this.race.refuse(message.problem.message);
+        if (message.wish === 'run') this.#refuseRun(message.problem.message);
+        else if (message.wish === 'race') this.race.refuse(message.problem.message);
         else this.note(message.problem.message);
-        if (message.wish === 'run') this.playback.motion = 'rest';
         if (message.wish === 'model' && this.#opened) {
           this.own = this.#ownBefore;
           this.page.model = this.#opened.name;
@@ -452,6 +453,12 @@ export class Studio {
   }
 
   #enter(run: RunFacts): void {
+    // Another trunk: there is nothing left of the one before, nor of what was said against it.
+    if (run.computed === 0 && run.branches.length === 1) {
+      this.tree.clear();
+      this.inspector.clear();
+    }
+    this.#withdraw();
     this.run = run;
     this.playback.computed = run.computed;
     const { page } = this;
@@ -463,8 +470,22 @@ export class Studio {
     this.saveAddress();
   }
 
+  #refuseRun(message: string): void {
+    this.#withdraw();
+    this.#refusal = message;
+    this.note(message);
+    this.playback.motion = 'rest';
+  }
+
+  /** Another run is there, or another reason why there is none. */
+  #withdraw(): void {
+    this.notes = this.notes.filter((note) => note !== this.#refusal);
+    this.#refusal = null;
+  }
+
   #arrive(position: Position): void {
     if (position.generation !== this.#generation || !this.playback.arrive(position)) return;
+    if (!this.run) return;
     const { computed, steps } = this.playback;
     if (computed > 0) this.proof.expectGolden();
     this.page.frame = position.frame === steps ? null : position.frame;
