@@ -30,13 +30,13 @@ import { Proof } from './proof.svelte';
 import {
   defaultState,
   formatHash,
-  moved,
   parseHash,
   type PageRecipe,
   type PageStart,
   type PageState,
   type Station,
 } from './page-state';
+import { moved, movedNote } from './moved';
 import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
 import { Playback } from './playback.svelte';
@@ -85,6 +85,8 @@ export class Studio {
   #ownBefore: OwnModel | null = null;
   /** Why the last run that was asked for is not there. */
   #refusal: string | null = null;
+  /** What the last change of the model changed besides. */
+  #moved: string | null = null;
   /** The class that the recipe's number stood for in the model before. */
   #className: string | null = null;
 
@@ -171,11 +173,13 @@ export class Studio {
       const names = this.model.class_names ?? [];
       this.#className = typeof class_label === 'number' ? (names[class_label] ?? null) : null;
     }
+    const before = $state.snapshot(this.page.recipe);
     this.page.recipe = moved(
-      $state.snapshot(this.page.recipe),
+      before,
       defaultState('', SAMPLINGS[this.page.model]).recipe,
       defaultState('', SAMPLINGS[name]).recipe,
     );
+    this.#tellMoved(movedNote(before, this.page.recipe, name));
     this.page.model = name;
     this.page.start = null;
     this.page.forks = [];
@@ -364,6 +368,13 @@ export class Studio {
 
   note(text: string): void {
     if (!this.notes.includes(text)) this.notes.push(text);
+  }
+
+  /** In the place of what was said of the model before. */
+  #tellMoved(text: string | null): void {
+    this.notes = this.notes.filter((note) => note !== this.#moved);
+    this.#moved = text;
+    if (text) this.note(text);
   }
 
   #note(notes: string[]): void {
