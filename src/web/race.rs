@@ -9,7 +9,7 @@ use super::error;
 use super::facts::Recipe;
 use super::runs::recipe_of;
 use crate::machine::Machine;
-use crate::session::{self, Race, Run};
+use crate::session::{self, Race};
 use crate::unet::pixels::to_nchw;
 
 #[derive(Deserialize)]
