@@ -239,7 +239,8 @@ fn a_race_is_of_equal_calls() {
             assert_eq!(ours, finish(&mut machine, &mut tree).await);
         }
         // Who cannot is left out, and says how many calls it needs.
-        let recipes = ["rk45", "pndm", "ddim"].map(|sampler| Recipe { sampler: Some(sampler.into()), ..recipes[0].clone() });
+        let recipes = ["rk45", "pndm", "ddim"]
+            .map(|sampler| Recipe { sampler: Some(sampler.into()), ..recipes[0].clone() });
         let race = Race::start(&mut machine, &model, &recipes, 7).unwrap();
         let steps: Vec<_> = race.entrants().map(|(recipe, run)| (recipe, run.plan.steps.len())).collect();
         assert_eq!(steps, [(2, 7)]);

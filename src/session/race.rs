@@ -108,8 +108,7 @@ fn least_calls(model: &Model, recipe: &Recipe) -> Option<usize> {
 fn calls_of(model: &Model, recipe: &Recipe, steps: usize) -> Result<usize, SessionError> {
     let plan = Recipe { steps, ..recipe.clone() }.plan(model, 0)?;
     if plan.adaptive.is_some() {
-        let message =
-            "an adaptive method chooses how often it calls the network: leave it out of a race";
+        let message = "an adaptive method chooses by itself how often it calls the network";
         return Err(SessionError::Recipe(message.into()));
     }
     Ok(plan.calls().count())

@@ -1,8 +1,8 @@
 //! A run in progress: buffers, programs and the timestep loop.
 
 use super::adaptive::Pilot;
-use super::resources::Resources;
 use super::prepare::Prepared;
+use super::resources::Resources;
 use super::{Model, NoiseSource, Recipe, SessionError, Start};
 use crate::diffusion::adaptive::Verdict;
 use crate::diffusion::noise::{self, Stream};
