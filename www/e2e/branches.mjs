@@ -167,7 +167,7 @@ test('a long run’s filmstrip has every frame when it is asked for', async (url
 });
 
 test('a fork too late to change anything says so, an early one does not', async (url) => {
-  const hint = ({ page }) => page.getByText(/nearly finished, so that little changes/);
+  const hint = ({ page }) => page.getByText(/picture was nearly finished, so that little changes/);
   await visit(url + TRUNK.replace(`steps=${STEPS}`, 'steps=20'), async (visitor) => {
     await fork(visitor, 19);
     await hint(visitor).waitFor();
