@@ -165,3 +165,16 @@ test('a long run’s filmstrip has every frame when it is asked for', async (url
     viewport: { width: 1024, height: 768 },
   });
 });
+
+test('a fork too late to change anything says so, an early one does not', async (url) => {
+  const hint = ({ page }) => page.getByText(/picture was nearly finished, so that little changes/);
+  await visit(url + TRUNK.replace(`steps=${STEPS}`, 'steps=20'), async (visitor) => {
+    await fork(visitor, 19);
+    await hint(visitor).waitFor();
+    await branch(visitor, 'DDIM').click();
+    await visitor.until('the trunk is back', () => !visitor.page.url().includes('fork='));
+    assert.equal(await hint(visitor).count(), 0);
+    await fork(visitor, 2);
+    assert.equal(await hint(visitor).count(), 0);
+  });
+});

@@ -259,3 +259,17 @@ models('schedules: a model whose schedule does not end in noise is warned of', a
     await page.getByRole('row', { name: /^linear 0 0 ends in noise/ }).waitFor();
   });
 });
+
+test('what another model starts with otherwise is said', async (url) => {
+  await visit(`${url}#reverse?steps=2&batch=1`, async (visitor) => {
+    const note = visitor.page
+      .getByRole('alert')
+      .getByText('portraits starts otherwise: η is 1, and was 0.');
+    await visitor.atEnd();
+    await picker(visitor).selectOption('portraits');
+    await note.waitFor();
+    await picker(visitor).selectOption('digits');
+    await visitor.page.getByRole('alert').getByText('η is 0, and was 1.').waitFor();
+    assert.equal(await note.count(), 0);
+  });
+});

@@ -17,6 +17,8 @@ import { race } from './racing';
 import { Recovery } from './recovery';
 import { makeShaders } from './shaders';
 import { spans, trace, traced } from './startup';
+import { ShaderTrial } from './trial';
+import { tryShaders } from './trying';
 import type { Engine, RaceWish, Surface } from './types';
 import { fetchGolden, purgeCache } from './weights';
 
@@ -25,6 +27,7 @@ type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' | 'visible' }>;
 
 interface Desk extends Found {
   player: Player;
+  trial: ShaderTrial;
 }
 
 /** What the desk hears and speaks through: a worker's global scope, or one end of a channel. */
@@ -39,7 +42,9 @@ let thread: ThreadName;
 let desk: Promise<Desk>;
 let base: string;
 let origin: number;
-let loaded: (Desk & Opened) | undefined;
+let loaded: (Desk & Opened & { name: string }) | undefined;
+/** Counts what takes the engine time: beside that nothing can be measured. */
+let work = 0;
 /** Counts the models that were asked for: only the latest one is opened. */
 let wishes = 0;
 const recovery = new Recovery(
@@ -87,46 +92,51 @@ async function makeShadersFor(engine: Engine, config: Coming['config']): Promise
   });
 }
 
-async function createDesk(preference: Preference, { config, opened }: Coming): Promise<Desk> {
-  const weights = opened.then(
-    (model) => model.weights,
-    () => undefined,
-  );
-  const first = { weights, makeShaders: (engine: Engine) => makeShadersFor(engine, config) };
-  const found = await findEngine(preference, first, (key, trial) => {
-    post({ type: 'trial', key, trial });
-  });
+async function createDesk(preference: Preference): Promise<Desk> {
+  const found = await findEngine(preference);
+  const { engine, chosen, untried } = found;
   post({ type: 'samplers', samplers: found.module.samplers() });
   install(found);
+  const trial = new ShaderTrial(untried !== null, tryShaders, (came) => {
+    post({ type: 'tried', key: untried ?? '', chosen: { ...chosen, ...came } });
+  });
   let started: number | undefined;
+  let length = 0;
   const player = new Player(
-    found.engine,
+    engine,
     (generation, run) => {
       started ??= performance.now();
+      length = run.steps.length;
+      work++;
       post({ type: 'started', generation, run });
     },
     (position) => {
       if (started !== undefined && position.ms_per_step > 0) trace('first step', started);
       post({ type: 'frame', ...position });
+      if (position.motion !== 'rest') work++;
+      else if (loaded && position.computed === length) {
+        trial.rest({ engine, model: loaded, work: () => work });
+      }
     },
     failRun,
   );
-  return { ...found, player };
+  return { ...found, player, trial };
 }
 
 /** Another engine takes the place of one whose device is gone, with the same model and run. */
 async function rebuild(): Promise<void> {
   const before = desk;
   desk = (async () => {
-    const { module, chosen, player } = await before;
+    const known = await before;
+    const { module, player } = known;
     const engine = await module.Engine.create();
-    install({ module, engine, chosen });
+    install({ ...known, engine });
     if (loaded) {
       engine.load(loaded.weights);
       loaded.engine = engine;
     }
     player.resume(engine);
-    return { module, engine, chosen, player };
+    return { ...known, engine };
   })();
   await desk;
   post({ type: 'recovered' });
@@ -152,6 +162,7 @@ async function prepare(
 /** Opens a model in the place of the one that is there, which comes back if it cannot be. */
 async function open(name: string, fetch: (current: () => boolean) => Coming): Promise<void> {
   const wish = ++wishes;
+  work++;
   const current = () => wish === wishes;
   loaded?.player.clear();
   let emptied = false;
@@ -167,7 +178,7 @@ async function open(name: string, fetch: (current: () => boolean) => Coming): Pr
     const model = await traced('upload', () =>
       engine.load(opened.weights, coming.upload.networkFor(engine)),
     );
-    loaded = { ...at, ...opened };
+    loaded = { ...at, ...opened, name };
     post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
     if (!current()) return;
@@ -182,12 +193,15 @@ async function boot(message: Boot): Promise<void> {
   const { model, preference } = message;
   await open(model, (current) => {
     const coming = fetchModelOf(model, current);
-    desk = createDesk(preference, coming);
+    desk = createDesk(preference);
     return coming;
   });
   const files = Object.values(models).flatMap((model) => model.files);
   void purgeCache(files).catch(() => undefined);
 }
+
+/** What measures, or computes much: it waits for the end of a trial. */
+const LARGE: Question['ask'][] = ['self_test', 'clock_grain', 'time_kernel', 'benchmark'];
 
 /** A long way is gone in pieces, and other messages come between them. */
 async function followChain(engine: Engine, timestep: number, noiseSeed: number) {
@@ -198,9 +212,10 @@ async function followChain(engine: Engine, timestep: number, noiseSeed: number) 
 }
 
 async function answer(
-  { module, engine, weights, files, folder }: Desk & Opened,
+  { module, engine, weights, files, folder, trial }: Desk & Opened,
   question: Question,
 ) {
+  if (LARGE.includes(question.ask)) await trial.over;
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
@@ -260,9 +275,11 @@ const refuseRun = (generation: number) => (problem: Problem) => {
 /** The latest race, or what ended it. */
 let racing = 0;
 
-async function startRace({ engine }: Desk, id: number, wish: RaceWish): Promise<void> {
+async function startRace({ engine, player }: Desk, id: number, wish: RaceWish): Promise<void> {
   racing = id;
+  work++;
   const isCurrent = () => racing === id;
+  player.hold(true);
   try {
     await race(engine, wish, (news) => post({ type: 'race', id, news }), isCurrent);
     if (isCurrent()) engine.end_race();
@@ -270,6 +287,8 @@ async function startRace({ engine }: Desk, id: number, wish: RaceWish): Promise<
     if (!isCurrent()) return;
     post({ type: 'refused', wish: 'race', problem: problemOf(thrown) });
     if (isLoss(thrown)) fail(thrown);
+  } finally {
+    if (isCurrent()) player.hold(false);
   }
 }
 
@@ -329,6 +348,7 @@ function handle(message: AboutRun, at: Desk & Opened): void {
     case 'end_race':
       racing = message.id;
       engine.end_race();
+      player.hold(false);
       break;
     case 'forward_image':
       attempt(() => {

@@ -36,11 +36,15 @@ class FakeEngine {
   made = 0;
   pending = false;
   refused = false;
+  /** Why it would start nothing and fork nothing; `roomless` has given its run back by then. */
+  refusal: Error | null = null;
+  roomless = false;
 
   branches: (ForkWish | null)[] = [];
   current = 0;
 
   start(): RunFacts {
+    if (this.refusal) throw this.refusal;
     this.computed = this.made = 0;
     this.shown = [];
     this.pending = false;
@@ -49,6 +53,7 @@ class FakeEngine {
   }
 
   fork(wish: ForkWish): RunFacts {
+    if (this.refusal) throw this.refusal;
     if (wish.origin.at > this.computed) throw new Error('not computed yet');
     this.branches.push(wish);
     this.computed = wish.origin.at;
@@ -117,6 +122,7 @@ class FakeEngine {
   ms_per_step = () => 1;
 
   show(frame: number): void {
+    if (this.roomless) throw new Error('there is no run');
     if (frame > this.computed) throw new Error(`frame ${frame} is not kept`);
     this.shown.push(frame);
   }
@@ -392,6 +398,79 @@ describe('forks that cannot be', () => {
     player.stay();
     expect(entered.at(-1)).toMatchObject({ branch: 0, branches: [0] });
     expect(last()).toMatchObject({ generation: 3, motion: 'rest' });
+  });
+});
+
+describe('what the engine refuses', () => {
+  const fork: Fork = { at: 4, spread: null, noise: 0, recipe };
+
+  beforeEach(() => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(3, 7);
+    engine.refusal = new Error('too few steps');
+    reports.length = 0;
+  });
+
+  it('leaves the run as it was, under the new number', () => {
+    expect(() => {
+      player.start(2, { ...route, recipe: { ...recipe, steps: 2 } }, 'play', null);
+    }).toThrow('too few steps');
+    expect(reports).toMatchObject([
+      { generation: 2, turn: 3, frame: 7, computed: 10, motion: 'rest' },
+    ]);
+    expect(engine.shown.at(-1)).toBe(7);
+    expect(vi.getTimerCount()).toBe(0);
+    player.move(4, 'play');
+    vi.advanceTimersByTime(2000);
+    expect(last()).toMatchObject({ generation: 2, frame: 10 });
+  });
+
+  it('leaves the branch as it was', () => {
+    expect(() => {
+      player.fork(2, 0, null, fork, 'play');
+    }).toThrow('too few steps');
+    expect(last()).toMatchObject({ generation: 2, frame: 7, computed: 10, motion: 'rest' });
+    engine.refusal = null;
+    player.fork(3, 0, null, fork, 'play');
+    expect(entered.at(-1)).toMatchObject({ branch: 1, origin: { branch: 0, at: 4 } });
+  });
+
+  it('leaves nothing where the run was given back to make room', () => {
+    engine.roomless = true;
+    expect(() => {
+      player.start(2, route, 'play', null);
+    }).toThrow('too few steps');
+    expect(last()).toMatchObject({ generation: 2, frame: 0, computed: 0, motion: 'rest' });
+    player.show(4, 3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('while something else comes first', () => {
+  it('waits, then goes on to where it would have come', () => {
+    start('play', 8);
+    vi.advanceTimersByTime(300);
+    player.hold(true);
+    const { frame } = last() ?? { frame: NaN };
+    reports.length = 0;
+    vi.advanceTimersByTime(5000);
+    expect(reports).toEqual([]);
+    player.hold(false);
+    vi.advanceTimersByTime(5000);
+    expect(reports[0]?.frame).toBeLessThanOrEqual(frame + 1);
+    expect(last()).toMatchObject({ frame: 8, computed: 8, motion: 'rest' });
+  });
+
+  it('stays at rest where it was at rest', () => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(1, 4);
+    reports.length = 0;
+    player.hold(true);
+    player.hold(false);
+    vi.advanceTimersByTime(5000);
+    expect(reports).toEqual([]);
   });
 });
 

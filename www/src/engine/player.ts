@@ -52,6 +52,7 @@ export class Player {
   #motion: Motion = 'rest';
   #stopAt: number | null = null;
   #visible = true;
+  #held = false;
   #due = 0;
   /** When the picture that was presented last is out. */
   #out = 0;
@@ -73,8 +74,10 @@ export class Player {
   start(generation: number, route: Route, motion: Motion, stopAt: number | null): void {
     this.#generation = generation;
     this.#forgetWait();
-    this.#reset();
-    this.#begin(route);
+    this.#orAsItWas(() => {
+      this.#begin(route);
+    });
+    this.#frame = this.#owed = 0;
     this.#stopAt = stopAt;
     this.#motion = motion;
     this.#present(0);
@@ -94,7 +97,7 @@ export class Player {
     const { at, spread, noise, recipe } = fork;
     const route = this.#routes.get(branch);
     const origin = { branch, at, spread };
-    const facts = this.#engine.fork({ recipe, origin, noise, replaces });
+    const facts = this.#orAsItWas(() => this.#engine.fork({ recipe, origin, noise, replaces }));
     if (route) this.#branchOff(facts, route, fork);
     this.#goOn(facts, motion);
   }
@@ -126,10 +129,29 @@ export class Player {
     const route = this.#routes.get(this.#branch);
     if (!route) return;
     this.#owed = this.#known;
-    this.#routes.clear();
     this.#begin({ ...route, forks: [...route.forks, ...this.#forks] });
     this.#due = 0;
     this.#present(this.#frame);
+    this.#settle();
+  }
+
+  /** What the engine refuses leaves all as it was, under the number of what was asked for. */
+  #orAsItWas<T>(ask: () => T): T {
+    try {
+      return ask();
+    } catch (thrown) {
+      if (!isLoss(thrown)) this.#stay();
+      throw thrown;
+    }
+  }
+
+  #stay(): void {
+    try {
+      this.#present(this.#frame);
+    } catch {
+      // It was given back to make room for what did not fit all the same.
+      this.#reset();
+    }
     this.#settle();
   }
 
@@ -141,6 +163,7 @@ export class Player {
       this.#engine.show_forward(start.timestep, start.noise_seed);
     }
     const facts = this.#engine.start(recipe, start !== null);
+    this.#routes.clear();
     this.#routes.set(facts.branch, { ...route, forks: [] });
     this.#forks = [...forks];
     this.#take(facts);
@@ -248,6 +271,12 @@ export class Player {
     this.#wake();
   }
 
+  /** What else the engine does meanwhile comes first; then the run goes on as if nothing had been. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#wake();
+  }
+
   #settle(): void {
     this.#tell();
     this.#wake();
@@ -268,7 +297,7 @@ export class Player {
   #wake(after = 0): void {
     clearTimeout(this.#timer);
     const idle = this.#motion === 'rest' && !this.#behind;
-    if (idle || !this.#visible) return;
+    if (idle || !this.#visible || this.#held) return;
     this.#timer = setTimeout(() => {
       try {
         this.#wake(this.#tick());

@@ -105,8 +105,9 @@ export type EngineKind = 'gpu' | 'cpu';
 /** What is asked for; `auto` leaves it to the page. */
 export type EngineWish = 'auto' | EngineKind;
 
-/** Milliseconds a pass, on a software adapter and on the CPU engine. */
+/** Milliseconds a pass of a model, on a software adapter and on the CPU engine. */
 export interface Trial {
+  model: string;
   gpu_ms: number;
   cpu_ms: number;
 }
@@ -155,7 +156,7 @@ export type ToWorker =
   | { type: 'step'; turn: number }
   | { type: 'show'; turn: number; frame: number }
   | { type: 'visible'; visible: boolean }
-  /** The run rests meanwhile; `id` tells races apart. */
+  /** The run waits meanwhile; `id` tells races apart. */
   | { type: 'race'; id: number; wish: RaceWish }
   | { type: 'end_race'; id: number }
   | { type: 'forward_image'; values: Float32Array }
@@ -187,8 +188,8 @@ export type News =
   | { type: 'shaders'; shaders: Shaders }
   | { type: 'samplers'; samplers: Sampler[] }
   | { type: 'device'; device: DeviceFacts; thread: ThreadName; chosen: Chosen }
-  /** To be remembered: another visit need not find it out again. */
-  | { type: 'trial'; key: string; trial: Trial }
+  /** The shaders were tried; a trial is to be kept: another visit need not find it out again. */
+  | { type: 'tried'; key: string; chosen: Chosen }
   | { type: 'ready'; name: string; model: ModelFacts; schedule: ScheduleFacts }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
@@ -227,3 +228,11 @@ export const forkTooLate = (at: number, steps: number) =>
   Object.assign(new Error(`The fork at step ${at} is left out: the run has ${steps} steps.`), {
     name: 'RecipeInvalid',
   });
+/** What a browser or its adapter may be short of, so that the CPU is left. */
+const LACKS = ['NoWebGpu', 'NoAdapter', 'NoDevice'];
+
+/** What a browser is short of, if that is why there is no engine. */
+export function lackOf(thrown: unknown): Problem | null {
+  const problem = problemOf(thrown);
+  return LACKS.includes(problem.name) ? problem : null;
+}

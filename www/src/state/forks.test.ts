@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { leaveAlike } from './forks';
+import { isLate, leaveAlike } from './forks';
 import { defaultState } from './page-state';
 
 const { recipe } = defaultState('');
@@ -23,4 +23,11 @@ test.each([
 test('the noise of a branch on the way counts', () => {
   const last = { ...fork, at: 5 };
   expect(leaveAlike([fork, last], [{ ...fork, noise: 7 }, last])).toBe(false);
+});
+
+test('a fork is late where nearly all of the picture is there', () => {
+  const run = { steps: [0, 0.5, 0.9, 0.95].map((alpha_bar) => ({ alpha_bar })) };
+  expect([0, 1, 2, 3].map((frame) => isLate(run, frame))).toEqual([false, false, false, true]);
+  // The end has no fork, and without a run there is none at all.
+  expect([isLate(run, 4), isLate(null, 0)]).toEqual([false, false]);
 });

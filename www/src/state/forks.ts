@@ -1,5 +1,5 @@
 import type { Route } from '../engine/protocol';
-import type { Recipe } from '../engine/types';
+import type { Recipe, StepFacts } from '../engine/types';
 import { quoted } from './link-faults';
 import { LARGEST_SEED, MOST_STEPS, type PageRecipe } from './page-state';
 import { integer, ownTexts, parseRecipe, reader, recipeTexts } from './recipe-link';
@@ -21,6 +21,13 @@ export interface PageRoute {
   recipe: PageRecipe;
   forks: PageFork[];
 }
+
+/** The share of signal from which on a picture ends as nearly the same, whatever is changed. */
+const DECIDED = 0.9;
+
+/** Whether a fork at this frame comes too late to make another picture. */
+export const isLate = (run: { steps: Pick<StepFacts, 'alpha_bar'>[] } | null, frame: number) =>
+  (run?.steps[frame]?.alpha_bar ?? 0) > DECIDED;
 
 /** The recipes of the trunk and of every branch on the way. */
 export const recipesOf = ({ recipe, forks }: PageRoute): PageRecipe[] => [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultState, formatHash, moved, parseHash, type PageState } from './page-state';
+import { defaultState, formatHash, parseHash, type PageState } from './page-state';
 
 const MODELS = ['small', 'large'];
 const defaults = () => defaultState('small');
@@ -218,13 +218,5 @@ describe('the link', () => {
     expect(recipe('#reverse?model=large')).toMatchObject({ eta: 1, steps: 20 });
     expect(recipe('#reverse?model=large&eta=0')).toMatchObject({ eta: 0, steps: 20 });
     expect(recipe('')).toMatchObject({ eta: 0, steps: 50 });
-  });
-
-  it('takes to another model what was changed, and no more', () => {
-    const small = defaults().recipe;
-    const large = defaultState('large', { eta: 1 }).recipe;
-    expect(moved({ ...small, steps: 20 }, small, large)).toEqual({ ...large, steps: 20 });
-    expect(moved({ ...small, eta: 0.5 }, small, large).eta).toBe(0.5);
-    expect(moved(large, large, small)).toEqual(small);
   });
 });

@@ -120,13 +120,6 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
   };
 }
 
-/** A recipe for another model: what was left as one starts is as the other starts. */
-export function moved(recipe: PageRecipe, from: PageRecipe, to: PageRecipe): PageRecipe {
-  const untouched = <Key extends keyof PageRecipe>(key: Key) => recipe[key] === from[key];
-  const keys = ['sampler', 'steps', 'eta', 'guidance_scale'] as const;
-  return { ...recipe, ...Object.fromEntries(keys.filter(untouched).map((key) => [key, to[key]])) };
-}
-
 const startText = ({ timestep, noise_seed, picture }: PageStart) =>
   `${timestep}:${noise_seed}:${picture}`;
 

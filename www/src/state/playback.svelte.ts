@@ -9,6 +9,8 @@ export class Playback {
   motion: Motion = $state('rest');
   msPerStep = $state(0);
   networkCalls = $state(0);
+  /** A frame that was gone to and is not there yet. */
+  wanted: number | null = $state(null);
   readonly #studio: Studio;
   /** Counts what was asked for: news of an earlier wish is late. */
   #turn = 0;
@@ -76,6 +78,7 @@ export class Playback {
 
   seek(frame: number): void {
     this.frame = Math.min(Math.max(frame, 0), this.computed);
+    this.wanted = frame > this.computed ? frame : null;
     this.motion = 'rest';
     this.#studio.post({ type: 'show', turn: ++this.#turn, frame: this.frame });
   }
@@ -83,6 +86,7 @@ export class Playback {
   /** Sets the run in motion, to a frame or to its end; or stops it. */
   move(motion: Motion, stopAt: number | null = null): void {
     if (motion !== 'rest') this.#unseen = false;
+    this.wanted = null;
     this.motion = motion;
     this.#studio.post({ type: 'move', turn: ++this.#turn, motion, stop_at: stopAt });
   }
@@ -90,6 +94,7 @@ export class Playback {
   /** Another model: there is nothing that could move. */
   clear(): void {
     this.frame = this.computed = this.msPerStep = 0;
+    this.wanted = null;
     this.motion = 'rest';
   }
 
@@ -98,6 +103,7 @@ export class Playback {
     const motion = this.#motionAt(station);
     this.#unseen = station === 'schedules' && motion === 'rest';
     this.computed = this.frame = this.networkCalls = 0;
+    this.wanted = null;
     this.motion = motion;
     return motion;
   }

@@ -32,13 +32,13 @@ import { Proof } from './proof.svelte';
 import {
   defaultState,
   formatHash,
-  moved,
   parseHash,
   type PageRecipe,
   type PageStart,
   type PageState,
   type Station,
 } from './page-state';
+import { moved, movedNote } from './moved';
 import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
 import { Playback } from './playback.svelte';
@@ -95,6 +95,10 @@ export class Studio {
   /** Of the address, as it was read. */
   #read = '';
   readonly #faults = new Faults();
+  /** Why the last run that was asked for is not there. */
+  #refusal: string | null = null;
+  /** What the last change of the model changed besides. */
+  #moved: string | null = null;
   /** The class that the recipe's number stood for in the model before. */
   #className: string | null = null;
 
@@ -184,11 +188,13 @@ export class Studio {
       const names = this.model.class_names ?? [];
       this.#className = typeof class_label === 'number' ? (names[class_label] ?? null) : null;
     }
+    const before = $state.snapshot(this.page.recipe);
     this.page.recipe = moved(
-      $state.snapshot(this.page.recipe),
+      before,
       defaultState('', SAMPLINGS[this.page.model]).recipe,
       defaultState('', SAMPLINGS[name]).recipe,
     );
+    this.#tellMoved(movedNote(before, this.page.recipe, name));
     this.page.model = name;
     this.page.start = null;
     this.page.forks = [];
@@ -377,8 +383,6 @@ export class Studio {
     if (!this.model) return;
     const { recipe, forks, start, frame, station } = $state.snapshot(this.page);
     const motion = this.playback.begin(station);
-    this.tree.clear();
-    this.inspector.clear();
     this.#wishes.clear();
     this.post({
       type: 'run',
@@ -415,6 +419,13 @@ export class Studio {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 
+  /** In the place of what was said of the model before. */
+  #tellMoved(text: string | null): void {
+    this.notes = this.notes.filter((note) => note !== this.#moved);
+    this.#moved = text;
+    if (text) this.note(text);
+  }
+
   #fitToModel(model: ModelFacts): void {
     const { page } = this;
     for (const recipe of recipesOf(page)) {
@@ -438,8 +449,9 @@ export class Studio {
         this.samplers = message.samplers;
         for (const recipe of recipesOf(this.page)) this.#miss(fitSampler(recipe, this.samplers));
         break;
-      case 'trial':
-        keepTrial(message.key, message.trial);
+      case 'tried':
+        this.chosen = message.chosen;
+        if (message.chosen.trial) keepTrial(message.key, message.chosen.trial);
         break;
       case 'device':
         this.#meetDevice(message);
@@ -467,9 +479,9 @@ export class Studio {
         this.forward.resend();
         break;
       case 'refused':
-        if (message.wish === 'race') this.race.refuse(message.problem.message);
+        if (message.wish === 'run') this.#refuseRun(message.generation, message.problem.message);
+        else if (message.wish === 'race') this.race.refuse(message.problem.message);
         else this.note(message.problem.message);
-        if (message.wish === 'run') this.#refuseRun(message.generation);
         if (message.wish === 'model' && this.#opened) this.#goBackTo(this.#opened);
         break;
       case 'failed':
@@ -501,16 +513,10 @@ export class Studio {
     this.#useModel(opened);
   }
 
-  #refuseRun(generation: number): void {
-    this.#wishes.refuse(generation);
-    if (generation !== this.#generation) return;
-    this.playback.motion = 'rest';
-    this.branching.takeBack();
-  }
-
   #enter(generation: number, run: RunFacts): void {
     const wish = this.#wishes.arrive(generation);
     if (wish === undefined) return;
+    if (wish !== null) this.#leaveBefore(run);
     this.run = run;
     this.playback.computed = run.computed;
     this.tree.enter(run, wish);
@@ -524,8 +530,34 @@ export class Studio {
     this.saveAddress();
   }
 
+  /** What was asked for is there: what was said against the last wish goes, and with another trunk all. */
+  #leaveBefore(run: RunFacts): void {
+    if (run.computed === 0 && run.branches.length === 1) {
+      this.tree.clear();
+      this.inspector.clear();
+    }
+    this.#withdraw();
+  }
+
+  #refuseRun(generation: number, message: string): void {
+    this.#withdraw();
+    this.#refusal = message;
+    this.note(message);
+    this.#wishes.refuse(generation);
+    if (generation !== this.#generation) return;
+    this.playback.motion = 'rest';
+    this.branching.takeBack();
+  }
+
+  /** Another run is there, or another reason why there is none. */
+  #withdraw(): void {
+    this.notes = this.notes.filter((note) => note !== this.#refusal);
+    this.#refusal = null;
+  }
+
   #arrive(position: Position): void {
     if (position.generation !== this.#generation || !this.playback.arrive(position)) return;
+    if (!this.run) return;
     const { computed } = this.playback;
     if (computed > 0) this.proof.expectGolden();
     this.page.frame = this.playback.stopAt();
