@@ -78,7 +78,7 @@ async function beginFilm({ width, height }: Raster): Promise<Film> {
   };
 }
 
-/** What a browser's encoder says when it fails is for nobody but its makers. */
+/** An encoder's own words say why, but not what to do. */
 async function written<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -100,12 +100,10 @@ export async function filmOf(
     for (let index = 0; index < count; index++) {
       const picture = evened(opaque(await frame(index), GROUND));
       film ??= await written(beginFilm(picture));
-      await written(film.add(picture, each));
+      const isLast = index + 1 === count;
+      await written(film.add(picture, isLast ? STAND_MS : each));
       // Players leave out a time after the last frame: it comes once more at its end.
-      if (index + 1 === count) {
-        await written(film.add(picture, STAND_MS - each));
-        await written(film.add(picture, each));
-      }
+      if (isLast) await written(film.add(picture, each));
       onprogress(index + 1);
       await new Promise((resolve) => setTimeout(resolve));
     }
