@@ -69,6 +69,16 @@ test('what lies over a picture is heard: loading, its progress, and Draw', async
     (visitor) => hears(visitor, `image ${PICTURE}`, 'progressbar Opening the model', 'status'),
     { before },
   );
+  // What loads covers its own place, not the way to other stations.
+  await visit(
+    `${url}#schedules${ONE}`,
+    async ({ page }) => {
+      const progress = page.getByRole('progressbar', { name: 'Opening the model' });
+      await progress.filter({ visible: true }).waitFor();
+      await page.getByRole('link', { name: 'Reverse' }).click();
+    },
+    { before },
+  );
   await visit(
     `${url}#forward${ONE}&source=drawing`,
     (visitor) => hears(visitor, 'image x t, the noised picture', 'button Draw'),
