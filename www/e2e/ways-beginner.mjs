@@ -78,7 +78,7 @@ test('a beginner’s way: another digit, a pause, a portrait, a drawing, a link'
     await visitor.inAddress('model=portraits');
     await inSheet(visitor, 'Make', 'What to make', async (open) => {
       await open.getByRole('combobox', { name: 'Skin' }).selectOption('orc');
-      await open.getByRole('combobox', { name: 'Hair', exact: true }).selectOption('pink');
+      await open.getByRole('combobox', { name: 'Hair colour' }).selectOption('pink');
       await visitor.inAddress('skin:orc', 'hair:pink');
     });
     const portrait = await ended(visitor);
