@@ -95,8 +95,11 @@ async function played({ page }, bytes, type, side) {
         film.onloadeddata = resolve;
         film.onerror = () => reject(new Error(film.error.message));
       });
+      // Where it has been sought its frame need not be there yet, but where it has been painted.
+      document.body.append(film);
+      const painted = new Promise((resolve) => film.requestVideoFrameCallback(resolve));
       film.currentTime = film.duration;
-      await new Promise((resolve) => (film.onseeked = resolve));
+      await painted;
       const { videoWidth: width, videoHeight: height, duration } = film;
       const context = new OffscreenCanvas(width, height).getContext('2d');
       context.drawImage(film, 0, 0);
