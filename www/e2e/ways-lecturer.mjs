@@ -12,7 +12,9 @@ const RECIPE = `?sampler=ddim&steps=${STEPS}&seed=3&batch=1&class=7&guidance=1&e
 const SIDE = 32;
 
 const branch = ({ page }, name) =>
-  page.getByRole('region', { name: 'Frames and branches' }).getByRole('button', { name });
+  page
+    .getByRole('region', { name: 'Frames and branches' })
+    .getByRole('button', { name, exact: true });
 
 async function restAt({ page }, frame) {
   await page.keyboard.press('Home');
