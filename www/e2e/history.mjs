@@ -28,8 +28,9 @@ const branches = ({ page }) => page.getByRole('region', { name: 'Frames and bran
 /** Rests at a frame that has been made, and forks there. */
 async function forkAt(visitor, frame) {
   await visitor.atEnd();
-  await visitor.page.keyboard.press('Home');
-  for (let at = 0; at < frame; at++) await visitor.page.keyboard.press('ArrowRight');
+  // On the timeline: a class that was chosen last has the arrow keys to itself.
+  await visitor.timeline.press('Home');
+  for (let at = 0; at < frame; at++) await visitor.timeline.press('ArrowRight');
   await visitor.until('it is shown', async () => (await visitor.position()).at === frame);
   await visitor.button('Fork here').click();
 }
