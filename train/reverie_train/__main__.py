@@ -29,6 +29,11 @@ def main() -> None:
     )
     command.set_defaults(run_command=run_train)
 
+    command = commands.add_parser("pack", help="write the LPC layers as one file")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--out", type=Path, required=True, help="another such folder")
+    command.set_defaults(run_command=run_pack)
+
     command = commands.add_parser("export", help="write a checkpoint as a diffusers folder")
     command.add_argument("config", type=Path)
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
@@ -104,6 +109,13 @@ def run_train(arguments: argparse.Namespace) -> None:
         minutes=arguments.minutes,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
+
+
+def run_pack(arguments: argparse.Namespace) -> None:
+    from .data.figures import Figures
+
+    figures = Figures.open(arguments.data / "LPC")
+    print(figures.layers.pack(figures.every_sheet(), arguments.out / "LPC"))
 
 
 def run_export(arguments: argparse.Namespace) -> None:
