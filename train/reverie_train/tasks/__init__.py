@@ -15,6 +15,7 @@ from ..loop import Task
 
 TASKS = {
     "denoise": "denoise",
+    "autoencoder": "autoencoder",
 }
 
 
