@@ -16,6 +16,7 @@ from ..loop import Task
 TASKS = {
     "denoise": "denoise",
     "autoencoder": "autoencoder",
+    "latent": "latent",
 }
 
 
