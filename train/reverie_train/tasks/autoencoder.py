@@ -6,6 +6,7 @@ more than their share of the plain error.
 """
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,17 @@ class Reconstruction:
 
     def __call__(self, error: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Of an error [N, 3, H, W] in red, green and blue; weights [H, W] of its pixels."""
-        error = torch.einsum("ij,njhw->nihw", self.opponents().to(error.device), error)
+        error = torch.einsum("ij,njhw->nihw", opponents(self.chroma, error.device), error)
         edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
         return (error.abs() * weights).mean() + self.edges * edges
 
-    def opponents(self) -> torch.Tensor:
-        """Red, green and blue to luma and weighted chroma [3, 3] (ITU-R BT.601, as in JPEG)."""
-        luma = torch.tensor([[0.299, 0.587, 0.114]])
-        chroma = torch.tensor([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-        return torch.cat([luma, self.chroma * chroma])
+
+@cache
+def opponents(weight: float, device: torch.device) -> torch.Tensor:
+    """Red, green and blue to luma and weighted chroma [3, 3] (ITU-R BT.601, as in JPEG)."""
+    luma = torch.tensor([[0.299, 0.587, 0.114]])
+    chroma = torch.tensor([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    return torch.cat([luma, weight * chroma]).to(device)
 
 
 class Autoencoder(nn.Module):

@@ -6,6 +6,7 @@ exported is a `StableDiffusionPipeline` of diffusers.
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +68,28 @@ class LatentTask:
         device: torch.device | str = "cpu",
     ) -> None:
         """`autoencoder` is the folder of an exported one."""
-        self.config, self.name, self.data, self.words = config, config.name, data, words
+        self.config, self.name, self.device = config, config.name, device
+        self.data, self.test, self.words = data, test, words
         self.vae, self.preview = load_autoencoder(autoencoder, device)
-        self.codes = Codes(self.vae, data.images)
-        self.held_out = Codes(self.vae, test.images[:HELD_OUT])
-        self.sentences = Sentences(words.tokenizer, words.train, device)
-        self.tokens = tokenize(words.tokenizer, words.test[: len(self.held_out)]).to(device)
         self.shuffle = Shuffle(len(data), config.training.seed, device)
         self.scheduler = build_scheduler(config)
         self.diffusion = Diffusion(self.scheduler, config.training.min_snr_gamma)
         unet = UNet2DConditionModel(**config.unet).to(memory_format=torch.channels_last)
         text_encoder = build_text_encoder(config.tables["text_encoder"], words.tokenizer)
         self.model = Latent(unet, text_encoder).to(device)
+
+    # What only training needs is made when it begins: an export does without.
+    @cached_property
+    def codes(self) -> Codes:
+        return Codes(self.vae, self.data.images)
+
+    @cached_property
+    def held_out(self) -> Codes:
+        return Codes(self.vae, self.test.images[:HELD_OUT])
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        return Sentences(self.words.tokenizer, self.words.train, self.device)
 
     def recipe(self) -> dict[str, Any]:
         return self.config.recipe()
@@ -111,7 +122,8 @@ class LatentTask:
     def figures(self, model: nn.Module, generator: torch.Generator) -> dict[str, float]:
         """The loss of held-out figures and captions, in the same noise at every look."""
         clean = self.held_out.draw(slice(None), generator)
-        return {"held_out": self._error(model, clean, self.tokens, generator).item()}
+        tokens = tokenize(self.words.tokenizer, self.words.test[: len(clean)]).to(self.device)
+        return {"held_out": self._error(model, clean, tokens, generator).item()}
 
     def pipeline(self) -> StableDiffusionPipeline:
         pipeline = StableDiffusionPipeline(
@@ -150,10 +162,9 @@ class LatentTask:
         facts["latent_preview"] = self.preview
         if self.config.sampling:
             facts["sampling"] = self.config.sampling
-        save_file(
-            golden(self.model, self.tokens[:2].cpu(), self.config.training.seed),
-            folder / "golden.safetensors",
-        )
+        tokens = tokenize(self.words.tokenizer, self.words.test[:2])
+        tested = golden(self.model, tokens, self.config.training.seed)
+        save_file(tested, folder / "golden.safetensors")
         for part in parts.values():
             part.half()
         pipeline.save_pretrained(folder)
