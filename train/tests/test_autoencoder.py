@@ -1,10 +1,10 @@
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
+from conftest import CONFIGS
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
@@ -15,8 +15,6 @@ from reverie_train.evaluation.measures import psnr
 from reverie_train.export import export
 from reverie_train.loop import Trainer
 from reverie_train.tasks.autoencoder import AutoencoderTask, Reconstruction, preview
-
-CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture

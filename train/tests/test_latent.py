@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from conftest import CONFIGS
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from safetensors.torch import load_file
 from tokenizers.pre_tokenizers import ByteLevel
@@ -15,8 +16,6 @@ from reverie_train.data.sentences import Sentences, tokenize
 from reverie_train.export import export
 from reverie_train.loop import Trainer
 from reverie_train.tasks.latent import LatentTask, Words
-
-CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture(scope="module")
