@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +22,14 @@ def main() -> None:
         "--run", type=Path, required=True, help="folder of checkpoint and pictures"
     )
     command.add_argument("--images", type=int, help="another budget than the config's")
+    command.add_argument("--batch", type=int, help="another batch size than the config's")
     command.add_argument("--minutes", type=float, default=math.inf, help="a budget of wall time")
     command.add_argument("--from", type=Path, dest="origin", help="an exported model to start from")
     command.add_argument("--learning-rate", type=float, help="another than the config's")
     command.add_argument(
-        "--checkpoint-seconds", type=float, default=90, help="the most that a kill can lose"
+        "--checkpoint-seconds", type=float, default=120, help="the most that a kill can lose"
     )
+    command.add_argument("--out", type=Path, help="a folder to export to at the end")
     command.set_defaults(run_command=run_train)
 
     command = commands.add_parser("pack", help="write the LPC layers as one file")
@@ -94,21 +97,38 @@ def main() -> None:
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    from .training import train
+    """Trains, and exports at once where a folder is given."""
+    started = time.monotonic()
+    from accelerate import Accelerator
+
+    from .export import export
+    from .loop import train
+    from .tasks import build
 
     config = load_config(arguments.config)
-    asked = {"images": arguments.images, "learning_rate": arguments.learning_rate}
+    asked = {
+        "images": arguments.images,
+        "learning_rate": arguments.learning_rate,
+        "batch_size": arguments.batch,
+    }
     given = {key: value for key, value in asked.items() if value is not None}
     config = replace(config, training=replace(config.training, **given))
-    data = load_dataset(config.data, arguments.data)
+    accelerator = Accelerator(mixed_precision=config.training.mixed_precision)
+    task = build(config, arguments.data, accelerator.device)
+    resumes = (arguments.run / "checkpoint.pt").exists()
+    progress = task.start_from(arguments.origin) if arguments.origin and not resumes else None
     train(
-        config,
-        data,
+        task,
+        config.training,
         arguments.run,
-        origin=arguments.origin,
-        minutes=arguments.minutes,
+        accelerator,
+        progress=progress,
+        # What reading the data took is of the budget too.
+        minutes=arguments.minutes - (time.monotonic() - started) / 60,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
+    if arguments.out and accelerator.is_main_process:
+        print(json.dumps(export(task, arguments.run / "checkpoint.pt", arguments.out)))
 
 
 def run_pack(arguments: argparse.Namespace) -> None:
@@ -119,32 +139,25 @@ def run_pack(arguments: argparse.Namespace) -> None:
 
 
 def run_export(arguments: argparse.Namespace) -> None:
+    from accelerate import Accelerator
+
     from .export import export
+    from .tasks import build
 
     config = load_config(arguments.config)
-    # Only what the set says of itself is needed, and composing pictures takes a while.
-    data = load_dataset(replace(config.data, train_images=1), arguments.data)
-    facts = export(config, data, arguments.run / "checkpoint.pt", arguments.out)
+    task = build(
+        config, arguments.data, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    )
+    facts = export(task, arguments.run / "checkpoint.pt", arguments.out)
     print(json.dumps(facts, indent=2))
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from .data.lpc import Wardrobe
-    from .evaluation import Evaluation, Size, load_or_train
+    from .evaluation.commands import evaluate
 
-    config = load_config(arguments.config)
-    train = load_dataset(config.data, arguments.data)
-    test = load_dataset(config.data, arguments.data, split="test")
-    classifier = load_or_train(arguments.classifier, train, config.data.pad)
-    size = Size(
-        arguments.samples, arguments.guided, arguments.wished, arguments.bound, arguments.steps
-    )
     out = arguments.out or arguments.model
     out.mkdir(parents=True, exist_ok=True)
-    wardrobe = Wardrobe.open(arguments.data / "LPC") if config.data.dataset == "lpc" else None
-    evaluation = Evaluation(arguments.model, train, test, classifier, size, arguments.bf16)
-    figures = evaluation.run(out, wardrobe)
-    text = json.dumps(figures, indent=2)
+    text = json.dumps(evaluate(load_config(arguments.config), arguments, out), indent=2)
     print(text)
     (out / "evaluation.json").write_text(text + "\n")
 

@@ -17,6 +17,12 @@ def build_scheduler(config: Config) -> DDPMScheduler:
     return DDPMScheduler(**config.scheduler)
 
 
+def sample_size(size: int | list[int]) -> tuple[int, int]:
+    """Height and width of a U-Net's `sample_size`, which says one number of a square."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
 def parameter_count(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
@@ -25,7 +31,7 @@ def parameter_count(module: torch.nn.Module) -> int:
 def gflop_per_pass(denoiser: Denoiser) -> float:
     """Convolutions and matrix products of one sample's pass, multiply and add counted as two."""
     config = denoiser.unet.config
-    sample = torch.zeros(1, config.in_channels, config.sample_size, config.sample_size)
+    sample = torch.zeros(1, config.in_channels, *sample_size(config.sample_size))
     with FlopCounterMode(display=False) as counter:
         denoiser(sample.to(denoiser.null.device), 0, denoiser.null[None])
     return counter.get_total_flops() / 1e9

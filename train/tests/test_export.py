@@ -9,15 +9,16 @@ from safetensors.torch import load_file
 from reverie_train.condition import load_denoiser
 from reverie_train.evaluation.samples import Recipe, Sampler
 from reverie_train.export import export
-from reverie_train.training import Trainer
+from reverie_train.loop import Trainer
+from reverie_train.tasks.denoise import Denoise
 
 
 def exported(config, data, folder):
-    trainer = Trainer(config, data, Accelerator())
+    trainer = Trainer(Denoise(config, data), config.training, Accelerator())
     for _ in range(3):
         trainer.step()
     trainer.save(folder / "checkpoint.pt")
-    export(config, data, folder / "checkpoint.pt", folder / "model")
+    export(Denoise(config, data), folder / "checkpoint.pt", folder / "model")
     return trainer, folder / "model"
 
 
@@ -34,7 +35,7 @@ def test_an_export_loads_in_diffusers_and_matches_its_golden(config, data, tmp_p
     trainer, folder = exported(config, data, tmp_path)
     stored = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    names = (name.removeprefix("unet.") for name, _ in trainer.denoiser.named_parameters())
+    names = (name.removeprefix("unet.") for name, _ in trainer.task.model.named_parameters())
     average = dict(zip(names, trainer.ema.shadow_params, strict=True))
     assert all(torch.equal(average[name].half(), tensor) for name, tensor in stored.items())
     matches_its_golden(folder)
@@ -83,8 +84,8 @@ def test_an_interrupted_export_leaves_the_last_one(config, data, tmp_path, monke
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reverie_train.export.save_file", full_disk)
+    monkeypatch.setattr("reverie_train.tasks.denoise.save_file", full_disk)
     with pytest.raises(OSError, match="last one is intact"):
-        export(config, data, tmp_path / "checkpoint.pt", folder)
+        export(Denoise(config, data), tmp_path / "checkpoint.pt", folder)
     assert (folder / "golden.safetensors").read_bytes() == before
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["checkpoint.pt", "model"]
