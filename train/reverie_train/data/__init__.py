@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..config import DataConfig
 from . import idx, lpc
-from .types import Attribute, DataError, Dataset, Shuffle, to_samples
+from .types import Attribute, DataError, Dataset, Shuffle, box, to_samples
 
 LOADERS = {
     "mnist": idx.load_mnist,
@@ -19,7 +19,7 @@ def load_dataset(config: DataConfig, root: Path, split: str = "train") -> Datase
         raise DataError(f"unknown dataset {config.dataset!r}: there are {', '.join(LOADERS)}")
     if split not in ("train", "test"):
         raise DataError(f"unknown split {split!r}: there are train and test")
-    return LOADERS[config.dataset](config, Path(root), split)
+    return LOADERS[config.dataset](config, Path(root), split).shrunk(config.shrink)
 
 
-__all__ = ["Attribute", "DataError", "Dataset", "Shuffle", "load_dataset", "to_samples"]
+__all__ = ["Attribute", "DataError", "Dataset", "Shuffle", "box", "load_dataset", "to_samples"]

@@ -15,6 +15,9 @@ from ..loop import Task
 
 TASKS = {
     "denoise": "denoise",
+    "discriminator": "discriminator",
+    "judge": "judge",
+    "super_resolution": "super_resolution",
 }
 
 
