@@ -139,22 +139,11 @@ def run_export(arguments: argparse.Namespace) -> None:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from .data.lpc import Wardrobe
-    from .evaluation import Evaluation, Size, load_or_train
+    from .evaluation.commands import evaluate
 
-    config = load_config(arguments.config)
-    train = load_dataset(config.data, arguments.data)
-    test = load_dataset(config.data, arguments.data, split="test")
-    classifier = load_or_train(arguments.classifier, train, config.data.pad)
-    size = Size(
-        arguments.samples, arguments.guided, arguments.wished, arguments.bound, arguments.steps
-    )
     out = arguments.out or arguments.model
     out.mkdir(parents=True, exist_ok=True)
-    wardrobe = Wardrobe.open(arguments.data / "LPC") if config.data.dataset == "lpc" else None
-    evaluation = Evaluation(arguments.model, train, test, classifier, size, arguments.bf16)
-    figures = evaluation.run(out, wardrobe)
-    text = json.dumps(figures, indent=2)
+    text = json.dumps(evaluate(load_config(arguments.config), arguments, out), indent=2)
     print(text)
     (out / "evaluation.json").write_text(text + "\n")
 

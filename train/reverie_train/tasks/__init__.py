@@ -14,9 +14,11 @@ from ..config import Config
 from ..loop import Task
 
 TASKS = {
+    "autoencoder": "autoencoder",
     "denoise": "denoise",
     "discriminator": "discriminator",
     "judge": "judge",
+    "latent": "latent",
     "super_resolution": "super_resolution",
 }
 

@@ -1,0 +1,58 @@
+"""`evaluate`: the figures of an exported folder, by what its configuration trains."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..config import Config
+from ..data import Dataset, load_dataset
+from .classifier import Classifier, load_or_train
+
+
+def evaluate(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    """Figures; pictures are written to `out`."""
+    if config.task not in EVALUATIONS:
+        raise ValueError(
+            f"there are no figures of a {config.task}, but of {', '.join(EVALUATIONS)}"
+        )
+    return EVALUATIONS[config.task](config, arguments, out)
+
+
+def evaluate_denoiser(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    from ..data.lpc import Wardrobe
+    from . import Evaluation, Size
+
+    train, test = (load_dataset(config.data, arguments.data, split) for split in ("train", "test"))
+    classifier = load_or_train(arguments.classifier, train, config.data.pad)
+    size = Size(
+        arguments.samples, arguments.guided, arguments.wished, arguments.bound, arguments.steps
+    )
+    wardrobe = Wardrobe.open(arguments.data / "LPC") if config.data.dataset == "lpc" else None
+    evaluation = Evaluation(arguments.model, train, test, classifier, size, arguments.bf16)
+    return evaluation.run(out, wardrobe)
+
+
+def evaluate_autoencoder(
+    config: Config, arguments: argparse.Namespace, out: Path
+) -> dict[str, Any]:
+    from . import autoencoder
+
+    test, classifier = judged(config, arguments)
+    return autoencoder.evaluate(arguments.model, test, classifier, out, arguments.guided)
+
+
+EVALUATIONS = {
+    "denoise": evaluate_denoiser,
+    "autoencoder": evaluate_autoencoder,
+}
+
+
+def judged(config: Config, arguments: argparse.Namespace) -> tuple[Dataset, Classifier]:
+    """The held-out set and its classifier, on the card if there is one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    train, test = (
+        load_dataset(config.data, arguments.data, split).to(device) for split in ("train", "test")
+    )
+    return test, load_or_train(arguments.classifier, train, config.data.pad)
