@@ -145,9 +145,7 @@ def run_export(arguments: argparse.Namespace) -> None:
     from .tasks import build
 
     config = load_config(arguments.config)
-    task = build(
-        config, arguments.data, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    )
+    task = build(config, arguments.data, Accelerator().device)
     facts = export(task, arguments.run / "checkpoint.pt", arguments.out)
     print(json.dumps(facts, indent=2))
 

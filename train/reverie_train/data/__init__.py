@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import torch
+
 from ..config import DataConfig
 from . import figures, idx, lpc
-from .types import Attribute, DataError, Dataset, Shuffle, to_samples
+from .types import Attribute, DataError, Dataset, Shuffle, box, to_samples
 
 LOADERS = {
     "mnist": idx.load_mnist,
@@ -15,14 +17,15 @@ LOADERS = {
 
 
 def load_dataset(
-    config: DataConfig, root: Path, split: str = "train", device: str = "cpu"
+    config: DataConfig, root: Path, split: str = "train", device: torch.device | str = "cpu"
 ) -> Dataset:
     """The `train` or `test` split of `config.dataset`, from its folder in `root`, on the device."""
     if config.dataset not in LOADERS:
         raise DataError(f"unknown dataset {config.dataset!r}: there are {', '.join(LOADERS)}")
     if split not in ("train", "test"):
         raise DataError(f"unknown split {split!r}: there are train and test")
-    return LOADERS[config.dataset](config, Path(root), split, device)
+    loaded = LOADERS[config.dataset](config, Path(root), split, device)
+    return loaded.shrunk(config.shrink)
 
 
-__all__ = ["Attribute", "DataError", "Dataset", "Shuffle", "load_dataset", "to_samples"]
+__all__ = ["Attribute", "DataError", "Dataset", "Shuffle", "box", "load_dataset", "to_samples"]

@@ -33,7 +33,11 @@ class Composer:
     """Draws characters on a `background` (RGB), cropped to `rows` of the frame."""
 
     def __init__(
-        self, layers: Layers, rows: slice, background: tuple[int, int, int], device: str = "cpu"
+        self,
+        layers: Layers,
+        rows: slice,
+        background: tuple[int, int, int],
+        device: torch.device | str = "cpu",
     ) -> None:
         self.layers, self.rows, self.device = layers, rows, torch.device(device)
         self.background = torch.tensor(background, dtype=torch.uint8, device=self.device)

@@ -26,7 +26,7 @@ GARMENTS = [
 ]
 
 
-def load_mnist(config: DataConfig, root: Path, split: str, device: str) -> Dataset:
+def load_mnist(config: DataConfig, root: Path, split: str, device: torch.device | str) -> Dataset:
     return _load(
         config,
         root,
@@ -38,7 +38,9 @@ def load_mnist(config: DataConfig, root: Path, split: str, device: str) -> Datas
     )
 
 
-def load_fashion_mnist(config: DataConfig, root: Path, split: str, device: str) -> Dataset:
+def load_fashion_mnist(
+    config: DataConfig, root: Path, split: str, device: torch.device | str
+) -> Dataset:
     return _load(
         config,
         root,
@@ -54,7 +56,7 @@ def _load(
     config: DataConfig,
     root: Path,
     split: str,
-    device: str,
+    device: torch.device | str,
     upstream: type,
     names: list[str],
     credits: str,
@@ -69,6 +71,8 @@ def _load(
     labels = read_idx(raw / f"{prefix}-labels-idx1-ubyte.gz")
     if len(images) != len(labels):
         raise DataError(f"{raw} has {len(images)} images and {len(labels)} labels: delete it")
+    if split == "train" and config.train_images:
+        images, labels = images[: config.train_images], labels[: config.train_images]
     pad = config.pad
     return Dataset(
         images=F.pad(images.unsqueeze(1), (pad, pad, pad, pad), value=0).to(device),

@@ -32,7 +32,7 @@ MEASURED = 2048  # images for the scale of the code and for its preview
 
 
 def build(config: Config, root: Path, device: torch.device) -> "AutoencoderTask":
-    sets = [load_dataset(config.data, root, split).to(device) for split in ("train", "test")]
+    sets = [load_dataset(config.data, root, split, device) for split in ("train", "test")]
     return AutoencoderTask(config, *sets, device)
 
 
