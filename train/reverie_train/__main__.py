@@ -37,6 +37,11 @@ def main() -> None:
     command.add_argument("--out", type=Path, required=True, help="another such folder")
     command.set_defaults(run_command=run_pack)
 
+    command = commands.add_parser("tokenizer", help="learn the captions' tokenizer anew")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.set_defaults(run_command=run_tokenizer)
+
     command = commands.add_parser("export", help="write a checkpoint as a diffusers folder")
     command.add_argument("config", type=Path)
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
@@ -136,6 +141,14 @@ def run_pack(arguments: argparse.Namespace) -> None:
 
     figures = Figures.open(arguments.data / "LPC")
     print(figures.layers.pack(figures.every_sheet(), arguments.out / "LPC"))
+
+
+def run_tokenizer(arguments: argparse.Namespace) -> None:
+    from .data.figures import Figures
+    from .tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(Figures.open(arguments.data / "LPC"), arguments.out)
+    print(f"{len(tokenizer)} tokens")
 
 
 def run_export(arguments: argparse.Namespace) -> None:

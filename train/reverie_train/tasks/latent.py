@@ -89,7 +89,7 @@ class LatentTask:
 
     @cached_property
     def sentences(self) -> Sentences:
-        return Sentences(self.words.tokenizer, self.words.train, self.device)
+        return Sentences.of_texts(self.words.tokenizer, self.words.train, self.device)
 
     def recipe(self) -> dict[str, Any]:
         return self.config.recipe()
