@@ -22,7 +22,7 @@ from ..data import Dataset, load_dataset
 from ..data.balance import Balanced
 from ..evaluation.measures import psnr
 from ..evaluation.samples import save_grid
-from ..network import parameter_count
+from ..network import gflop, parameter_count
 from .facts import provenance
 
 TABLES = frozenset({"autoencoder", "loss"})
@@ -123,6 +123,8 @@ class AutoencoderTask:
         generator = torch.Generator().manual_seed(self.config.training.seed)
         pictures = self.data.pixels(slice(MEASURED)).cpu()
         codes = encode(vae, pictures).sample(generator)
+        costs = {"encode": gflop(vae.encode, pictures[:1]), "decode": gflop(vae.decode, codes[:1])}
+        facts["gflop_by_part"] = {name: round(cost, 4) for name, cost in costs.items()}
         vae.register_to_config(scaling_factor=round(1 / codes.std().item(), 6))
         facts["latent_preview"] = preview(vae.config.scaling_factor * codes, pictures)
         save_file(golden(vae, pictures[:2]), folder / "golden.safetensors")
