@@ -29,8 +29,8 @@ BATCH = 500
 
 def build(config: Config, root: Path, device: torch.device) -> "Discriminator":
     fakes = load_fakes(config, root, device)
-    train, test = (load_dataset(config.data, root, split) for split in ("train", "test"))
-    return Discriminator(config, train.to(device), test.to(device), fakes, device)
+    train, test = (load_dataset(config.data, root, s, device) for s in ("train", "test"))
+    return Discriminator(config, train, test, fakes, device)
 
 
 class Discriminator:

@@ -21,8 +21,8 @@ FEW, BATCH = 2000, 500
 
 
 def build(config: Config, root: Path, device: torch.device) -> "Judge":
-    train, test = (load_dataset(config.data, root, split) for split in ("train", "test"))
-    return Judge(config, train.to(device), test.to(device), device)
+    train, test = (load_dataset(config.data, root, s, device) for s in ("train", "test"))
+    return Judge(config, train, test, device)
 
 
 class Judge:

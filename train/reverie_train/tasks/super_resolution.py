@@ -46,7 +46,7 @@ class LowRes:
 
 
 def build(config: Config, root: Path, device: torch.device) -> "SuperResolution":
-    return SuperResolution(config, load_dataset(config.data, root).to(device), device)
+    return SuperResolution(config, load_dataset(config.data, root, device=device), device)
 
 
 class SuperResolution:
