@@ -32,6 +32,11 @@ def main() -> None:
     command.add_argument("--out", type=Path, help="a folder to export to at the end")
     command.set_defaults(run_command=run_train)
 
+    command = commands.add_parser("pack", help="write the LPC layers as one file")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--out", type=Path, required=True, help="another such folder")
+    command.set_defaults(run_command=run_pack)
+
     command = commands.add_parser("export", help="write a checkpoint as a diffusers folder")
     command.add_argument("config", type=Path)
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
@@ -126,6 +131,13 @@ def run_train(arguments: argparse.Namespace) -> None:
         print(json.dumps(export(task, arguments.run / "checkpoint.pt", arguments.out)))
 
 
+def run_pack(arguments: argparse.Namespace) -> None:
+    from .data.figures import Figures
+
+    figures = Figures.open(arguments.data / "LPC")
+    print(figures.layers.pack(figures.every_sheet(), arguments.out / "LPC"))
+
+
 def run_export(arguments: argparse.Namespace) -> None:
     from accelerate import Accelerator
 
@@ -133,9 +145,7 @@ def run_export(arguments: argparse.Namespace) -> None:
     from .tasks import build
 
     config = load_config(arguments.config)
-    task = build(
-        config, arguments.data, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    )
+    task = build(config, arguments.data, Accelerator().device)
     facts = export(task, arguments.run / "checkpoint.pt", arguments.out)
     print(json.dumps(facts, indent=2))
 

@@ -12,7 +12,10 @@ import torch
 class DataConfig:
     dataset: str
     pad: int = 0
-    # How many pictures are composed, where a set is composed at all.
+    # Pictures are averaged over squares of so many pixels.
+    shrink: int = 1
+    # How many pictures there are: of a set that is composed, or the first of one that is not (0:
+    # all of them).
     train_images: int = 0
     test_images: int = 0
 

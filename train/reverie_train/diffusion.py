@@ -54,3 +54,9 @@ class Diffusion:
                 return weight / snr
             case _:
                 return weight
+
+
+def timestep_of(scheduler: DDPMScheduler, sigma: float) -> int:
+    """The timestep whose noise over signal, sqrt(1/ᾱ - 1), is nearest to `sigma` in its log."""
+    sigmas = (1 / scheduler.alphas_cumprod - 1).sqrt()
+    return int((sigmas.log() - torch.tensor(sigma).log()).abs().argmin())

@@ -8,6 +8,7 @@ import torch
 
 from reverie_train.config import Config, Focus, load_config
 from reverie_train.data import Attribute, Dataset
+from reverie_train.loop import Task
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -29,8 +30,21 @@ def shrunk(name: str, **unet: object) -> Config:
         config.training, images=48, batch_size=8, warmup_images=16, mixed_precision="no"
     )
     if training.focus:
-        training = replace(training, focus=Focus(rows=(2, 4), columns=(1, 7), weight=8.0))
+        training = replace(training, focus=Focus(rows=(2, 4), columns=(1, 4), weight=8.0))
     return replace(config, unet=config.unet | small | unet, training=training)
+
+
+def overfit(task: Task, steps: int) -> tuple[float, float]:
+    """The loss on one batch, before and after it alone has been learned."""
+    optimizer = torch.optim.AdamW(task.model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(steps):
+        loss = task.loss(task.model, 0, 16, torch.Generator().manual_seed(0))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[0], losses[-1]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional as F
 
 
 class DataError(ValueError):
@@ -42,9 +43,27 @@ class Dataset:
         names = ("images", "labels", "visible")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
+    def shrunk(self, factor: int) -> "Dataset":
+        """The same set, its pictures averaged over squares of `factor` pixels."""
+        if factor == 1:
+            return self
+        parts = [
+            box(part.float(), factor).round().to(torch.uint8) for part in self.images.split(1000)
+        ]
+        return replace(self, images=torch.cat(parts))
+
     def pixels(self, indices: torch.Tensor | slice) -> torch.Tensor:
         """The images as the network sees them, f32 in [-1, 1]."""
         return to_samples(self.images[indices])
+
+
+def box(images: torch.Tensor, factor: int) -> torch.Tensor:
+    """Means of squares of `factor` pixels [N, C, H, W]."""
+    if images.shape[-2] % factor or images.shape[-1] % factor:
+        raise DataError(
+            f"pictures of {list(images.shape[-2:])} pixels have no {factor}th of a side"
+        )
+    return F.avg_pool2d(images, factor)
 
 
 def to_samples(images: torch.Tensor) -> torch.Tensor:

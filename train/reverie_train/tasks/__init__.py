@@ -14,9 +14,12 @@ from ..config import Config
 from ..loop import Task
 
 TASKS = {
-    "denoise": "denoise",
     "autoencoder": "autoencoder",
+    "denoise": "denoise",
+    "discriminator": "discriminator",
+    "judge": "judge",
     "latent": "latent",
+    "super_resolution": "super_resolution",
 }
 
 

@@ -32,7 +32,7 @@ GUIDANCE_SCALE = 2.0
 
 
 def build(config: Config, root: Path, device: torch.device) -> "Denoise":
-    return Denoise(config, load_dataset(config.data, root).to(device), device)
+    return Denoise(config, load_dataset(config.data, root, device=device), device)
 
 
 class Denoise:
