@@ -18,8 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..config import Config
-from ..data import Dataset, load_dataset
-from ..data.balance import Balanced
+from ..data import Dataset, Shuffle, load_dataset
 from ..evaluation.measures import psnr
 from ..evaluation.samples import save_grid
 from ..network import gflop, parameter_count
@@ -32,8 +31,8 @@ MEASURED = 2048  # images for the scale of the code and for its preview
 
 
 def build(config: Config, root: Path, device: torch.device) -> "AutoencoderTask":
-    sets = [load_dataset(config.data, root, split).to(device) for split in ("train", "test")]
-    return AutoencoderTask(config, *sets, device)
+    data, test = (load_dataset(config.data, root, split, device) for split in ("train", "test"))
+    return AutoencoderTask(config, data, test, device)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class AutoencoderTask:
         self.config, self.name = config, config.name
         self.data, self.test = data, test
         self.rule = Reconstruction(**config.tables["loss"])
-        self.stream = Balanced(data)
+        self.shuffle = Shuffle(len(data), config.training.seed, device)
         focus, size = config.training.focus, data.images.shape[2:]
         self.weights = (focus.weights(*size) if focus else torch.ones(size)).to(device)
         model = Autoencoder(AutoencoderKL(**config.tables["autoencoder"]))
@@ -98,7 +97,7 @@ class AutoencoderTask:
     def loss(
         self, model: nn.Module, first: int, size: int, generator: torch.Generator
     ) -> torch.Tensor:
-        pictures = self.data.pixels(self.stream.draw(size, generator))
+        pictures = self.data.pixels(self.shuffle.batch(first, size))
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         decoded, divergence = model(pictures, generator)
         error = self.rule(decoded.float() - pictures, self.weights)
