@@ -24,8 +24,7 @@ def load_dataset(
         raise DataError(f"unknown dataset {config.dataset!r}: there are {', '.join(LOADERS)}")
     if split not in ("train", "test"):
         raise DataError(f"unknown split {split!r}: there are train and test")
-    loaded = LOADERS[config.dataset](config, Path(root), split, device)
-    return loaded.shrunk(config.shrink)
+    return LOADERS[config.dataset](config, Path(root), split, device).shrunk(config.shrink)
 
 
 __all__ = ["Attribute", "DataError", "Dataset", "Shuffle", "box", "load_dataset", "to_samples"]

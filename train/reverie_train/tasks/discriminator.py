@@ -29,7 +29,7 @@ BATCH = 500
 
 def build(config: Config, root: Path, device: torch.device) -> "Discriminator":
     fakes = load_fakes(config, root, device)
-    train, test = (load_dataset(config.data, root, split, device) for split in ("train", "test"))
+    train, test = (load_dataset(config.data, root, s, device) for s in ("train", "test"))
     return Discriminator(config, train, test, fakes, device)
 
 

@@ -21,7 +21,7 @@ FEW, BATCH = 2000, 500
 
 
 def build(config: Config, root: Path, device: torch.device) -> "Judge":
-    train, test = (load_dataset(config.data, root, split, device) for split in ("train", "test"))
+    train, test = (load_dataset(config.data, root, s, device) for s in ("train", "test"))
     return Judge(config, train, test, device)
 
 
