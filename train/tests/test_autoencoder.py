@@ -9,8 +9,6 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file
 
 from reverie_train.config import Config, Focus, load_config
-from reverie_train.data import Dataset
-from reverie_train.data.balance import Balanced
 from reverie_train.evaluation.measures import psnr
 from reverie_train.export import export
 from reverie_train.loop import Trainer
@@ -118,18 +116,6 @@ def test_edges_count_where_neighbours_differ():
     error[:, :, 1] = 1.0  # grey: of one row, which differs from the two beside it
     difference = Reconstruction(edges=1.0)(error, torch.ones(4, 4)) - error.mean() / 3
     assert difference.item() == pytest.approx(2 / 3 / 3)
-
-
-def test_rare_values_are_drawn_as_often_as_common_ones(wishing: Dataset):
-    labels = wishing.labels.clone()
-    labels[:, 0] = 0
-    labels[:2, 0] = 1  # of thirty
-    visible = wishing.visible.clone()
-    visible[:, 1] = False  # shows nothing to balance
-    data = replace(wishing, labels=labels, visible=visible)
-    drawn = Balanced(data).draw(20_000, torch.Generator().manual_seed(0))
-    assert labels[drawn, 0].float().mean().item() == pytest.approx(0.5, abs=0.01)
-    assert len(drawn.unique()) == 30
 
 
 def test_psnr_is_in_decibels_of_the_range():

@@ -115,6 +115,7 @@ def test_an_export_is_a_pipeline_of_diffusers(make_task, tmp_path):
     trainer.save(tmp_path / "checkpoint.pt")
     facts = export(trainer.task, tmp_path / "checkpoint.pt", tmp_path / "model")
     assert facts["latent_preview"] == {"matrix": [], "bias": []}
+    assert all(cost > 0 for cost in facts["gflop_by_part"].values())
     assert set(facts["parameters_by_part"]) == {"unet", "text_encoder", "vae"}
 
     pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "model")

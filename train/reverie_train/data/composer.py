@@ -11,7 +11,7 @@ import torch
 
 from .layers import Layers
 
-BATCH = 1024
+BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,11 @@ class Composer:
     """Draws characters on a `background` (RGB), cropped to `rows` of the frame."""
 
     def __init__(
-        self, layers: Layers, rows: slice, background: tuple[int, int, int], device: str = "cpu"
+        self,
+        layers: Layers,
+        rows: slice,
+        background: tuple[int, int, int],
+        device: torch.device | str = "cpu",
     ) -> None:
         self.layers, self.rows, self.device = layers, rows, torch.device(device)
         self.background = torch.tensor(background, dtype=torch.uint8, device=self.device)
@@ -55,7 +59,8 @@ class Composer:
             ],
             device=self.device,
         )
-        return torch.cat([self._draw(table, kept, batch) for batch in slots.split(BATCH)])
+        soft = ((table[:, 3] > 0) & (table[:, 3] < 255)).flatten(1).any(1)
+        return torch.cat([self._draw(table, soft, kept, part) for part in slots.split(BATCH)])
 
     def _table(self, paths: list[str]) -> torch.Tensor:
         """u8 [1 + paths, 4, rows, 32]."""
@@ -64,25 +69,31 @@ class Composer:
         table = torch.from_numpy(np.concatenate([empty, frames])).permute(0, 3, 1, 2)
         return table.contiguous().to(self.device)
 
-    def _draw(self, table: torch.Tensor, kept: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
+    def _draw(
+        self, table: torch.Tensor, soft: torch.Tensor, kept: torch.Tensor, slots: torch.Tensor
+    ) -> torch.Tensor:
         *underneath, hair, hat, tucks = slots.unbind(1)
         picture = self.background[:, None, None].expand(len(slots), 3, *table.shape[2:])
         for slot in underneath:
-            picture = over(picture, table[slot])
+            picture = over(picture, table[slot], soft[slot])
         layer = table[hair]
         layer[:, 3] *= kept[tucks]
-        return over(over(picture, layer), table[hat])
+        return over(over(picture, layer, soft[hair]), table[hat], soft[hat])
 
 
-def over(picture: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-    """An RGBA layer u8 [N, 4, H, W] upon an opaque picture u8 [N, 3, H, W]."""
+def over(picture: torch.Tensor, layer: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
+    """RGBA layers u8 [N, 4, H, W] upon opaque pictures u8 [N, 3, H, W].
+
+    `soft` says of each layer whether it has pixels that are neither clear nor opaque: few have, and
+    only they need arithmetic.
+    """
     colour, alpha = layer[:, :3], layer[:, 3:]
     picture = torch.where(alpha == 255, colour, picture)
-    blended = ((alpha > 0) & (alpha < 255)).flatten(1).any(1).nonzero()[:, 0]
-    if len(blended):  # few layers have soft edges, and only their samples need arithmetic
-        a = alpha[blended].int()
-        mixed = (colour[blended].int() * a + picture[blended].int() * (255 - a) + 128) * 128
-        picture[blended] = (((mixed >> 8) + mixed) >> 15).to(torch.uint8)
+    mixed = soft.nonzero()[:, 0]
+    if len(mixed):
+        a = alpha[mixed].int()
+        sums = (colour[mixed].int() * a + picture[mixed].int() * (255 - a) + 128) * 128
+        picture[mixed] = (((sums >> 8) + sums) >> 15).to(torch.uint8)
     return picture
 
 

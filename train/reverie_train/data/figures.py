@@ -4,6 +4,8 @@ import random
 from pathlib import Path
 from typing import ClassVar
 
+import torch
+
 from ..config import DataConfig
 from .composer import Sheets
 from .layers import HEIGHT
@@ -53,6 +55,6 @@ class Figures(Wardrobe):
         return shown - COVERED.get(portrait["clothing"], set())
 
 
-def load_figures(config: DataConfig, root: Path, split: str, device: str) -> Dataset:
+def load_figures(config: DataConfig, root: Path, split: str, device: torch.device | str) -> Dataset:
     """`config.train_images` or `config.test_images` figures; no test figure is a train one."""
     return load_drawn(Figures.open(root / "LPC"), config, split, device)

@@ -26,7 +26,7 @@ GARMENTS = [
 ]
 
 
-def load_mnist(config: DataConfig, root: Path, split: str, device: str) -> Dataset:
+def load_mnist(config: DataConfig, root: Path, split: str, device: torch.device | str) -> Dataset:
     return _load(
         config,
         root,
@@ -38,7 +38,9 @@ def load_mnist(config: DataConfig, root: Path, split: str, device: str) -> Datas
     )
 
 
-def load_fashion_mnist(config: DataConfig, root: Path, split: str, device: str) -> Dataset:
+def load_fashion_mnist(
+    config: DataConfig, root: Path, split: str, device: torch.device | str
+) -> Dataset:
     return _load(
         config,
         root,
@@ -54,7 +56,7 @@ def _load(
     config: DataConfig,
     root: Path,
     split: str,
-    device: str,
+    device: torch.device | str,
     upstream: type,
     names: list[str],
     credits: str,

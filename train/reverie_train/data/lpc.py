@@ -120,7 +120,9 @@ class Wardrobe:
         """The attributes that the picture shows."""
         return visible(portrait)
 
-    def compose(self, portraits: Iterable[Portrait], device: str = "cpu") -> torch.Tensor:
+    def compose(
+        self, portraits: Iterable[Portrait], device: torch.device | str = "cpu"
+    ) -> torch.Tensor:
         """The pictures, u8 [N, 3, H, 32]."""
         composer = Composer(self.layers, self.rows, BACKGROUND, device)
         return composer(self.sheets(portrait) for portrait in portraits)
@@ -191,12 +193,16 @@ def visible(portrait: Portrait) -> set[str]:
     return shown
 
 
-def load_portraits(config: DataConfig, root: Path, split: str, device: str) -> Dataset:
+def load_portraits(
+    config: DataConfig, root: Path, split: str, device: torch.device | str
+) -> Dataset:
     """`config.train_images` or `config.test_images` portraits; no test portrait is a train one."""
     return load_drawn(Wardrobe.open(root / "LPC"), config, split, device)
 
 
-def load_drawn(wardrobe: Wardrobe, config: DataConfig, split: str, device: str) -> Dataset:
+def load_drawn(
+    wardrobe: Wardrobe, config: DataConfig, split: str, device: torch.device | str
+) -> Dataset:
     """A split of random characters of the wardrobe, drawn on the device."""
     train = _draw(wardrobe, config.train_images, seed=1, without=set())
     portraits = train

@@ -53,6 +53,6 @@ def judged(config: Config, arguments: argparse.Namespace) -> tuple[Dataset, Clas
     """The held-out set and its classifier, on the card if there is one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train, test = (
-        load_dataset(config.data, arguments.data, split).to(device) for split in ("train", "test")
+        load_dataset(config.data, arguments.data, split, device) for split in ("train", "test")
     )
     return test, load_or_train(arguments.classifier, train, config.data.pad)

@@ -18,11 +18,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..config import Config
-from ..data import Dataset, load_dataset
-from ..data.balance import Balanced
+from ..data import Dataset, Shuffle, load_dataset
 from ..evaluation.measures import psnr
 from ..evaluation.samples import save_grid
-from ..network import parameter_count
+from ..network import gflop, parameter_count
 from .facts import provenance
 
 TABLES = frozenset({"autoencoder", "loss"})
@@ -32,8 +31,8 @@ MEASURED = 2048  # images for the scale of the code and for its preview
 
 
 def build(config: Config, root: Path, device: torch.device) -> "AutoencoderTask":
-    sets = [load_dataset(config.data, root, split).to(device) for split in ("train", "test")]
-    return AutoencoderTask(config, *sets, device)
+    data, test = (load_dataset(config.data, root, split, device) for split in ("train", "test"))
+    return AutoencoderTask(config, data, test, device)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class AutoencoderTask:
         self.config, self.name = config, config.name
         self.data, self.test = data, test
         self.rule = Reconstruction(**config.tables["loss"])
-        self.stream = Balanced(data)
+        self.shuffle = Shuffle(len(data), config.training.seed, device)
         focus, size = config.training.focus, data.images.shape[2:]
         self.weights = (focus.weights(*size) if focus else torch.ones(size)).to(device)
         model = Autoencoder(AutoencoderKL(**config.tables["autoencoder"]))
@@ -98,7 +97,7 @@ class AutoencoderTask:
     def loss(
         self, model: nn.Module, first: int, size: int, generator: torch.Generator
     ) -> torch.Tensor:
-        pictures = self.data.pixels(self.stream.draw(size, generator))
+        pictures = self.data.pixels(self.shuffle.batch(first, size))
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         decoded, divergence = model(pictures, generator)
         error = self.rule(decoded.float() - pictures, self.weights)
@@ -123,6 +122,8 @@ class AutoencoderTask:
         generator = torch.Generator().manual_seed(self.config.training.seed)
         pictures = self.data.pixels(slice(MEASURED)).cpu()
         codes = encode(vae, pictures).sample(generator)
+        costs = {"encode": gflop(vae.encode, pictures[:1]), "decode": gflop(vae.decode, codes[:1])}
+        facts["gflop_by_part"] = {name: round(cost, 4) for name, cost in costs.items()}
         vae.register_to_config(scaling_factor=round(1 / codes.std().item(), 6))
         facts["latent_preview"] = preview(vae.config.scaling_factor * codes, pictures)
         save_file(golden(vae, pictures[:2]), folder / "golden.safetensors")

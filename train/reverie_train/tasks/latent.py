@@ -23,7 +23,7 @@ from ..data.codes import Codes
 from ..data.sentences import Sentences, tokenize
 from ..diffusion import Diffusion
 from ..evaluation.samples import save_grid
-from ..network import build_scheduler, parameter_count
+from ..network import build_scheduler, gflop, parameter_count
 from .facts import provenance
 
 TABLES = frozenset({"parts", "text_encoder", "captions"})
@@ -159,6 +159,7 @@ class LatentTask:
         facts |= provenance(self.config, self.data)
         facts["parameters"] = sum(parameter_count(part) for part in parts.values())
         facts["parameters_by_part"] = {name: parameter_count(p) for name, p in parts.items()}
+        facts |= self._costs()
         facts["latent_preview"] = self.preview
         if self.config.sampling:
             facts["sampling"] = self.config.sampling
@@ -169,6 +170,21 @@ class LatentTask:
             part.half()
         pipeline.save_pretrained(folder)
         read_in_f32(folder / "text_encoder" / "config.json")
+
+    def _costs(self) -> dict[str, Any]:
+        """GFLOP of one pass of the U-Net, and of what a prompt and its picture take once."""
+        sample = torch.zeros(
+            1, self.model.unet.config.in_channels, *self.model.unet.config.sample_size
+        )
+        tokens = tokenize(self.words.tokenizer, [""])
+        words = self.model.text_encoder(tokens).last_hidden_state
+        costs = {
+            "unet": gflop(self.model.unet, sample, 0, encoder_hidden_states=words),
+            "text_encoder": gflop(self.model.text_encoder, tokens),
+            "decoder": gflop(self.vae.decode, sample),
+        }
+        costs = {name: round(cost, 4) for name, cost in costs.items()}
+        return {"gflop": costs["unet"], "gflop_by_part": costs}
 
 
 def read_in_f32(path: Path) -> None:
