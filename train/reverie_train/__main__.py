@@ -37,6 +37,7 @@ def main() -> None:
     command = commands.add_parser("queue", help="train and export many models at once")
     command.add_argument("queue", type=Path, help="a file of `queues/`")
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--configs", type=Path, default=Path("configs"), help="folder of configs")
     command.add_argument("--runs", type=Path, required=True, help="folder of checkpoints and logs")
     command.add_argument("--out", type=Path, required=True, help="folder to export to")
     command.add_argument("--parcels", type=Path, help="a folder for tar files of all of it")
@@ -153,8 +154,7 @@ def run_queue(arguments: argparse.Namespace) -> None:
     asked = {"images": arguments.images, "batch": arguments.batch}
     given = {key: value for key, value in asked.items() if value is not None}
     jobs = [replace(job, **given) for job in load_queue(arguments.queue)]
-    configs = Path(__file__).parents[1] / "configs"
-    place = Place(configs, arguments.data, arguments.runs, arguments.out)
+    place = Place(arguments.configs, arguments.data, arguments.runs, arguments.out)
     codes = Queue(jobs, place, arguments.minutes, arguments.spare_seconds).run(arguments.jobs)
     if arguments.parcels:
         names = [job.name for job in jobs if codes[job.name] == 0]
