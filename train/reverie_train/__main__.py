@@ -10,6 +10,8 @@ from pathlib import Path
 from .config import load_config
 from .data import load_dataset
 
+SHOWN = (".log", ".jsonl", ".png")  # what tells of a run, beside its checkpoint
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="reverie_train", description=__doc__)
@@ -31,6 +33,20 @@ def main() -> None:
     )
     command.add_argument("--out", type=Path, help="a folder to export to at the end")
     command.set_defaults(run_command=run_train)
+
+    command = commands.add_parser("queue", help="train and export many models at once")
+    command.add_argument("queue", type=Path, help="a file of `queues/`")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--configs", type=Path, default=Path("configs"), help="folder of configs")
+    command.add_argument("--runs", type=Path, required=True, help="folder of checkpoints and logs")
+    command.add_argument("--out", type=Path, required=True, help="folder to export to")
+    command.add_argument("--parcels", type=Path, help="a folder for tar files of all of it")
+    command.add_argument("--minutes", type=float, required=True, help="for everything")
+    command.add_argument("--spare-seconds", type=float, default=60, help="of them, for exports")
+    command.add_argument("--jobs", type=int, default=16, help="how many at once")
+    command.add_argument("--images", type=int, help="another budget for each, to rehearse")
+    command.add_argument("--batch", type=int, help="another batch size for each, to rehearse")
+    command.set_defaults(run_command=run_queue)
 
     command = commands.add_parser("pack", help="write the LPC layers as one file")
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
@@ -134,6 +150,25 @@ def run_train(arguments: argparse.Namespace) -> None:
     )
     if arguments.out and accelerator.is_main_process:
         print(json.dumps(export(task, arguments.run / "checkpoint.pt", arguments.out)))
+
+
+def run_queue(arguments: argparse.Namespace) -> None:
+    from .parcels import pack
+    from .queue import Place, Queue, load_queue
+
+    asked = {"images": arguments.images, "batch": arguments.batch}
+    given = {key: value for key, value in asked.items() if value is not None}
+    jobs = [replace(job, **given) for job in load_queue(arguments.queue)]
+    place = Place(arguments.configs, arguments.data, arguments.runs, arguments.out)
+    codes = Queue(jobs, place, arguments.minutes, arguments.spare_seconds).run(arguments.jobs)
+    if arguments.parcels:
+        names = [job.name for job in jobs if codes[job.name] == 0]
+        left_out = pack(arguments.out, names, arguments.parcels, most=7)
+        logs = [job.name for job in jobs]
+        left_out += pack(arguments.runs, logs, arguments.parcels, most=1, name="logs", kinds=SHOWN)
+        print(*(f"found no place: {path}" for path in left_out), sep="\n")
+    if failed := [name for name, code in codes.items() if code != 0]:
+        raise SystemExit(f"reverie_train: failed: {', '.join(failed)}")
 
 
 def run_pack(arguments: argparse.Namespace) -> None:

@@ -27,11 +27,13 @@ def export(task: Task, checkpoint: Path, folder: Path) -> dict[str, Any]:
     }
     try:
         partial.mkdir(parents=True)
+        snapshots = list(checkpoint.with_name("snapshots").glob("*.safetensors"))
+        if snapshots:
+            snapshots.sort(key=lambda path: int(path.stem))
+            task.export_snapshots(snapshots, partial, facts)
         task.export(partial, facts)
         text = json.dumps(facts, indent=2, ensure_ascii=False)
         (partial / "reverie.json").write_text(text + "\n")
-        if (snapshots := checkpoint.with_name("snapshots")).exists():
-            shutil.copytree(snapshots, partial / "snapshots")
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OSError(f"{folder} could not be written ({error}); the last one is intact") from error

@@ -66,6 +66,8 @@ class Trainer:
         progress: Progress | None = None,
     ) -> None:
         """`minutes` is a second budget, of wall time: whichever is nearer its end anneals."""
+        if training.snapshots and not hasattr(task, "export_snapshots"):
+            raise ValueError(f"{task.name} keeps no snapshots: remove them from its training")
         self.task, self.training, self.accelerator = task, training, accelerator
         self.minutes = minutes
         optimizer = torch.optim.AdamW(

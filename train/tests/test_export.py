@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 from reverie_train.condition import load_denoiser
 from reverie_train.evaluation.samples import Recipe, Sampler
 from reverie_train.export import export
-from reverie_train.loop import Trainer
+from reverie_train.loop import Trainer, train
 from reverie_train.tasks.denoise import Denoise
 
 
@@ -75,6 +76,26 @@ def test_attributes_travel_beside_the_network(wishing_config, wishing, tmp_path)
     torch.testing.assert_close(denoiser.condition(labels), expected)
     shadow = trainer.ema.shadow_params
     assert sum(torch.equal(tables["half"].float(), p.half().float()) for p in shadow) == 1
+
+
+@pytest.mark.parametrize("kind", ["classes", "wishes"])
+def test_snapshots_are_unets_of_their_own(kind, request, tmp_path):
+    names = ("config", "data") if kind == "classes" else ("wishing_config", "wishing")
+    config, data = (request.getfixturevalue(name) for name in names)
+    task = Denoise(config, data)
+    training = replace(config.training, snapshots=[9, 24, 40], images=48)
+    train(task, training, tmp_path / "run")
+    facts = export(task, tmp_path / "run/checkpoint.pt", tmp_path / "model")
+    assert facts["checkpoints"] == [16, 24, 40]
+    matches_its_golden(tmp_path / "model")
+    weights = []
+    for images in (16, 24, 40):
+        folder = tmp_path / f"model/checkpoints/{images}"
+        unet = UNet2DModel.from_pretrained(folder, subfolder="unet")
+        weights.append(unet.conv_in.weight)
+        assert (folder / "attributes.safetensors").exists() == (kind == "wishes")
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[2])
 
 
 def test_an_interrupted_export_leaves_the_last_one(config, data, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from accelerate import Accelerator
 
 from reverie_train.checkpoint import CheckpointError
 from reverie_train.condition import load_denoiser
+from reverie_train.data import Shuffle
 from reverie_train.diffusion import Diffusion
 from reverie_train.export import export
 from reverie_train.loop import Trainer, train
@@ -177,3 +179,17 @@ def test_a_model_to_start_from_is_checked(config, data, wishing, tmp_path):
     others = replace(data, attributes=[replace(data.attributes[0], values=["x", "y", "z"])])
     with pytest.raises(ValueError, match="other attributes"):
         Denoise(config, others).start_from(tmp_path / "model")
+
+
+def test_a_batch_beyond_an_epoch_goes_on_in_the_next():
+    shuffle = Shuffle(10, seed=3)
+    stream = [shuffle[position] for position in range(40)]
+    assert shuffle.batch(7, 26).tolist() == stream[7:33]
+    assert sorted(stream[10:20]) == list(range(10))
+
+
+def test_only_a_task_that_can_keeps_snapshots(config, data):
+    task = SimpleNamespace(name="some", model=Denoise(config, data).model)
+    training = replace(config.training, snapshots=[8])
+    with pytest.raises(ValueError, match="no snapshots"):
+        Trainer(task, training, Accelerator())

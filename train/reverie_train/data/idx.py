@@ -71,8 +71,9 @@ def _load(
     labels = read_idx(raw / f"{prefix}-labels-idx1-ubyte.gz")
     if len(images) != len(labels):
         raise DataError(f"{raw} has {len(images)} images and {len(labels)} labels: delete it")
-    if split == "train" and config.train_images:
-        images, labels = images[: config.train_images], labels[: config.train_images]
+    first = config.train_images if split == "train" else config.test_images
+    if first:
+        images, labels = images[:first], labels[:first]
     pad = config.pad
     return Dataset(
         images=F.pad(images.unsqueeze(1), (pad, pad, pad, pad), value=0).to(device),

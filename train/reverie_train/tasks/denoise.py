@@ -1,12 +1,13 @@
 """A denoiser in pixel space, of classes or of attributes: v, epsilon or x0 regression."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, DDPMPipeline
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 from torchvision.utils import save_image
@@ -104,6 +105,20 @@ class Denoise:
         save_file(golden(denoiser, config.training.seed), folder / "golden.safetensors")
         pipeline = DDPMPipeline(unet=denoiser.unet.half(), scheduler=build_scheduler(config))
         pipeline.save_pretrained(folder)
+
+    def export_snapshots(self, files: list[Path], folder: Path, facts: dict[str, Any]) -> None:
+        """Each as a U-Net that diffusers opens, `checkpoints/IMAGES/unet`.
+
+        Beside them are the tables of attributes, if there are any.
+        """
+        facts["checkpoints"] = [int(file.stem) for file in files]
+        model = deepcopy(self.model)
+        for file in files:
+            part = folder / "checkpoints" / file.stem
+            model.load_state_dict(load_file(file))
+            model.unet.half().save_pretrained(part / "unet")
+            if model.condition.summed:
+                save_attributes(model.condition, part)
 
 
 def load_origin(folder: Path, config: Config, data: Dataset) -> Denoiser:
