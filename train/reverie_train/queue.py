@@ -17,7 +17,8 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Job:
     config: str  # a file's name in the folder of configurations, without its ending
-    until: float = 1.0  # at what share of the window it is to be done
+    start: float = 0.0  # at what share of the window it may start
+    until: float = 1.0  # … and is to be done
     after: list[str] = field(default_factory=list)  # jobs whose exports it needs
     images: int | None = None
     batch: int | None = None
@@ -39,8 +40,10 @@ def load_queue(path: Path) -> list[Job]:
     for job in jobs:
         if missing := set(job.after) - seen:
             raise ValueError(f"{path}: {job.name} waits for {missing}, which must stand before it")
-        if not 0 < job.until <= 1:
-            raise ValueError(f"{path}: {job.name}: until is a share of the window, 0 to 1")
+        if not 0 <= job.start < job.until <= 1:
+            raise ValueError(
+                f"{path}: {job.name}: start and until are shares of the window, 0 to 1"
+            )
         seen.add(job.name)
     return jobs
 
@@ -92,7 +95,8 @@ class Queue:
         return any(self.codes.get(name, 0) != 0 for name in job.after)
 
     def _is_ready(self, job: Job) -> bool:
-        return all(self.codes.get(name) == 0 for name in job.after)
+        due = time.monotonic() >= self.start + job.start * self.window
+        return due and all(self.codes.get(name) == 0 for name in job.after)
 
     def _launch(self, job: Job, together: int) -> None:
         command = self.command(job)

@@ -58,6 +58,13 @@ def test_only_so_many_run_together(tmp_path):
     assert len(most) == 4
 
 
+def test_a_job_may_have_to_wait_for_its_part_of_the_time(tmp_path):
+    jobs = [Job("late", start=0.5), Job("early")]
+    queue = Scripted({"late": WRITE, "early": WRITE}, jobs, tmp_path, spare_seconds=58.0)
+    assert set(queue.run(together=2).values()) == {0}
+    assert queue.launched == ["early", "late"]
+
+
 def test_what_is_not_done_in_time_is_cut_off(tmp_path):
     jobs = [Job("endless"), Job("next", after=["endless"])]
     scripts = {"endless": "import time; time.sleep(1000)", "next": WRITE}
@@ -86,6 +93,7 @@ def test_a_queue_is_checked(tmp_path):
     for text, named in [
         ('[[job]]\nconfig = "b"\nafter = ["a"]', "'a'"),
         ('[[job]]\nconfig = "b"\nuntil = 2.0', "until"),
+        ('[[job]]\nconfig = "b"\nstart = 0.5\nuntil = 0.5', "start"),
         ('[[job]]\nconfig = "b"\nmany = 1', "many"),
         ("", "job"),
     ]:
