@@ -76,7 +76,8 @@ def make_task(speaking, wishing, tokenizer, autoencoder):
             ["a red one" if colour == 0 else "another", f"half {half}"]
             for half, colour in wishing.labels.tolist()
         ]
-        words = Words(tokenizer, said, [first for first, _ in said])
+        sentences = Sentences.of_texts(tokenizer, said)
+        words = Words(tokenizer, sentences, [first for first, _ in said])
         torch.manual_seed(0)
         return LatentTask(speaking, wishing, wishing, words, autoencoder)
 
@@ -167,7 +168,7 @@ def test_codes_are_drawn_from_their_posterior(wishing, autoencoder):
 
 
 def test_captions_are_drawn_evenly_and_some_say_nothing(tokenizer):
-    sentences = Sentences(tokenizer, [["a", "red"], ["b", "c"]])
+    sentences = Sentences.of_texts(tokenizer, [["a", "red"], ["b", "c"]])
     generator = torch.Generator().manual_seed(0)
     drawn = sentences.draw(torch.zeros(9000, dtype=torch.long), 0.1, generator)
     a, red, nothing = tokenize(tokenizer, ["a", "red", ""])
@@ -176,6 +177,6 @@ def test_captions_are_drawn_evenly_and_some_say_nothing(tokenizer):
 
 
 def test_a_folder_without_an_autoencoder_is_named(speaking, wishing, tokenizer, tmp_path):
-    words = Words(tokenizer, [["a"]] * 30, ["a"] * 30)
+    words = Words(tokenizer, Sentences.of_texts(tokenizer, [["a"]] * 30), ["a"] * 30)
     with pytest.raises(ValueError, match="is no exported autoencoder"):
         LatentTask(speaking, wishing, wishing, words, tmp_path)

@@ -1,6 +1,7 @@
 """`evaluate`: the figures of an exported folder, by what its configuration trains."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,29 @@ def evaluate_autoencoder(
     return autoencoder.evaluate(arguments.model, test, classifier, out, arguments.guided)
 
 
+def evaluate_latent(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    from ..data.captions import Captions
+    from . import latent
+
+    test, classifier = judged(config, arguments)
+    painter, captions = (
+        latent.Painter(arguments.model, test.images.device),
+        Captions(test.attributes),
+    )
+    asked = latent.Asked.of_pictures(test, painter.tokenizer, captions, arguments.guided)
+    return {
+        "recipe": asdict(latent.Recipe()),
+        "named": latent.named(painter, classifier, asked, test.attributes, out),
+        "swapped": latent.swapped(
+            painter, classifier, captions.say, test.attributes, arguments.wished, out
+        ),
+    }
+
+
 EVALUATIONS = {
     "denoise": evaluate_denoiser,
     "autoencoder": evaluate_autoencoder,
+    "latent": evaluate_latent,
 }
 
 

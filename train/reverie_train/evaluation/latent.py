@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
+from transformers import CLIPTokenizer
 
-from ..data import Attribute
+from ..data import Attribute, Dataset
+from ..data.captions import Captions, Tokens
 from .agreement import agreement
 from .classifier import Classifier, judge
 from .samples import save_grid
@@ -53,6 +55,10 @@ class Painter:
         self.pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
         self.pipeline.to(device).set_progress_bar_config(disable=True)
 
+    @property
+    def tokenizer(self) -> CLIPTokenizer:
+        return self.pipeline.tokenizer
+
     def __call__(self, prompts: list[str], recipe: Recipe) -> torch.Tensor:
         """Pictures f32 [N, 3, H, W] in [-1, 1], on the CPU."""
         parts = []
@@ -77,6 +83,16 @@ class Asked:
     prompts: list[str]
     labels: torch.Tensor  # what a prompt leaves open is null
     visible: torch.Tensor  # bool
+
+    @classmethod
+    def of_pictures(
+        cls, test: Dataset, tokenizer: CLIPTokenizer, captions: Captions, count: int
+    ) -> "Asked":
+        """A caption of each of the first `count` pictures, which names something that they show."""
+        labels, visible = (part[:count].cpu() for part in (test.labels, test.visible))
+        rows = captions.draw(labels, visible, torch.Generator().manual_seed(2), least=1)
+        _, said = Tokens(captions, tokenizer)(rows)
+        return cls(captions.texts(rows), torch.where(said, labels, captions.null), visible)
 
 
 def named(

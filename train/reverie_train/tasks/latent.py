@@ -18,12 +18,14 @@ from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ..config import Config
-from ..data import Dataset, Shuffle
+from ..data import Dataset, Shuffle, load_dataset
+from ..data.captions import Captions
 from ..data.codes import Codes
 from ..data.sentences import Sentences, tokenize
 from ..diffusion import Diffusion
 from ..evaluation.samples import save_grid
 from ..network import build_scheduler, gflop, parameter_count
+from ..tokenizer import load_tokenizer
 from .facts import provenance
 
 TABLES = frozenset({"parts", "text_encoder", "captions"})
@@ -32,13 +34,30 @@ SHOWN = 24  # captions that are drawn for the run's picture
 STEPS, GUIDANCE_SCALE = 20, 3.0
 
 
+def build(config: Config, root: Path, device: torch.device) -> "LatentTask":
+    data, test = (load_dataset(config.data, root, split, device) for split in ("train", "test"))
+    words = Words.of_pictures(data, test, config)
+    return LatentTask(
+        config, data, test, words, Path(config.tables["parts"]["autoencoder"]), device
+    )
+
+
 @dataclass(frozen=True)
 class Words:
     """What is said of the images."""
 
     tokenizer: CLIPTokenizer
-    train: list[list[str]]  # several captions of each image
-    test: list[str]
+    train: Sentences
+    test: list[str]  # a caption of each of the first held-out ones
+
+    @classmethod
+    def of_pictures(cls, data: Dataset, test: Dataset, config: Config) -> "Words":
+        tokenizer, seed = load_tokenizer(), config.training.seed
+        sentences = Sentences.of_pictures(tokenizer, data, seed=seed, **config.tables["captions"])
+        captions, generator = Captions(data.attributes), torch.Generator().manual_seed(seed + 1)
+        labels, visible = (part[:HELD_OUT].cpu() for part in (test.labels, test.visible))
+        rows = captions.draw(labels, visible, generator, least=1)
+        return cls(tokenizer, sentences, captions.texts(rows))
 
 
 class Latent(nn.Module):
@@ -87,10 +106,6 @@ class LatentTask:
     def held_out(self) -> Codes:
         return Codes(self.vae, self.test.images[:HELD_OUT])
 
-    @cached_property
-    def sentences(self) -> Sentences:
-        return Sentences.of_texts(self.words.tokenizer, self.words.train, self.device)
-
     def recipe(self) -> dict[str, Any]:
         return self.config.recipe()
 
@@ -99,10 +114,8 @@ class LatentTask:
     ) -> torch.Tensor:
         indices = self.shuffle.batch(first, size)
         clean = self.codes.draw(indices, generator)
-        dropout = self.config.training.label_dropout
-        return self._error(
-            model, clean, self.sentences.draw(indices, dropout, generator), generator
-        )
+        tokens = self.words.train.draw(indices, self.config.training.label_dropout, generator)
+        return self._error(model, clean, tokens, generator)
 
     def _error(
         self,
