@@ -1,10 +1,12 @@
 """Models small enough to train in a test, and images that need no download."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from reverie_train.config import Config, Focus, load_config
 from reverie_train.data import Attribute, Dataset
@@ -14,8 +16,10 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
+    yield
+    AcceleratorState._reset_state()  # or one test's precision would be the next one's
 
 
 def shrunk(name: str, **unet: object) -> Config:
