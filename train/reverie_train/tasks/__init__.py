@@ -15,10 +15,13 @@ from ..loop import Task
 
 TASKS = {
     "autoencoder": "autoencoder",
+    "clip": "clip",
+    "decoder": "decoder",
     "denoise": "denoise",
     "discriminator": "discriminator",
     "judge": "judge",
     "latent": "latent",
+    "prior": "prior",
     "super_resolution": "super_resolution",
 }
 
