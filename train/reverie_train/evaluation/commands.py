@@ -63,10 +63,36 @@ def evaluate_latent(config: Config, arguments: argparse.Namespace, out: Path) ->
     }
 
 
+def evaluate_clip(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    from ..clip import Encoders
+    from . import unclip
+
+    test, classifier = judged(config, arguments)
+    train = load_dataset(config.data, arguments.data, device=test.images.device)
+    clip = Encoders.load(arguments.model, test.images.device)
+    figures = unclip.zero_shot(clip, train, test)
+    return figures | {"supervised": unclip.supervised(classifier, test)}
+
+
+def evaluate_decoder(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    from ..clip import Encoders
+    from . import unclip
+
+    test, classifier = judged(config, arguments)
+    device, parts = test.images.device, config.tables["parts"]
+    clip, prior = Encoders.load(Path(parts["clip"]), device), Path(parts["prior"])
+    decoder = unclip.load_decoder(arguments.model, device)
+    return unclip.unclip(
+        clip, unclip.Prior(prior, device), decoder, classifier, test, arguments.guided, out
+    )
+
+
 EVALUATIONS = {
     "denoise": evaluate_denoiser,
     "autoencoder": evaluate_autoencoder,
     "latent": evaluate_latent,
+    "clip": evaluate_clip,
+    "decoder": evaluate_decoder,
 }
 
 
