@@ -18,8 +18,11 @@ from transformers import (
 
 from reverie_train.clip import Encoders, agree, contrast
 from reverie_train.config import Config, load_config
-from reverie_train.data import Dataset
+from reverie_train.data import Attribute, Dataset
 from reverie_train.data.figures import Figures
+from reverie_train.evaluation import unclip
+from reverie_train.evaluation.classifier import Classifier
+from reverie_train.evaluation.zero_shot import accuracy, prototypes
 from reverie_train.export import export
 from reverie_train.loop import Trainer
 from reverie_train.tasks.clip import ClipTask
@@ -75,6 +78,7 @@ def trained(task, folder: Path, steps: int) -> list[float]:
     """Trains and exports to `model`; returns the losses of every step."""
     trainer = Trainer(task, task.config.training, Accelerator())
     losses = [trainer.step().item() for _ in range(steps)]
+    folder.mkdir(exist_ok=True)
     trainer.save(folder / "checkpoint.pt")
     export(task, folder / "checkpoint.pt", folder / "model")
     return losses
@@ -232,3 +236,32 @@ def test_a_resumed_training_is_one_that_never_stopped(kind, faces, clip, portrai
 def test_a_missing_clip_is_named(faces, tmp_path):
     with pytest.raises(ValueError, match="no exported CLIP"):
         prior_task(faces, tmp_path)
+
+
+def test_what_is_measured_of_the_chain(faces, clip, portraits, tmp_path):
+    trained(prior_task(faces, clip), tmp_path / "prior", steps=2)
+    trained(decoder_task(faces, clip, portraits), tmp_path / "decoder", steps=2)
+    encoders = Encoders.load(clip)
+    prior = unclip.Prior(tmp_path / "prior" / "model", "cpu")
+    decoder = unclip.load_decoder(tmp_path / "decoder" / "model", "cpu")
+    classifier = Classifier(faces.attributes, channels=3)
+    figures = unclip.unclip(encoders, prior, decoder, classifier, faces, 20, tmp_path)
+    assert (tmp_path / "unclip.png").exists()
+    assert figures["cosine"]["picture"] == pytest.approx(1)
+    assert set(figures["agreement"]) == {"picture", "prior", "caption"}
+    assert figures["agreement"]["prior"]["images"] == 20
+    seen = unclip.zero_shot(encoders, faces, faces)
+    assert set(seen["by_plain_prompts"]) == {a.name for a in faces.attributes}
+    assert set(unclip.supervised(classifier, faces)) == {a.name for a in faces.attributes}
+
+
+def test_directions_are_means_of_the_captions_that_name_a_value():
+    embeddings = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, -1.0], [5.0, 0.0]])
+    labels, named = torch.tensor([0, 1, 1, 0]), torch.tensor([True, True, False, True])
+    directions = prototypes(embeddings, labels, named, Attribute("a", "A", ["x", "y", "z"]))
+    assert directions.tolist() == [[1, 0], [0, 1], [0, 0]]
+    pictures, truth = torch.tensor([[1.0, 0.1], [1.0, 0.2], [0.1, 9.0]]), torch.tensor([0, 1, 1])
+    shown = torch.tensor([True, True, True])
+    assert accuracy(pictures, directions, truth, shown) == pytest.approx(2 / 3)
+    shown = torch.tensor([True, False, True])
+    assert accuracy(pictures, directions, truth, shown) == 1
