@@ -163,9 +163,15 @@ def run_queue(arguments: argparse.Namespace) -> None:
     codes = Queue(jobs, place, arguments.minutes, arguments.spare_seconds).run(arguments.jobs)
     if arguments.parcels:
         names = [job.name for job in jobs if codes[job.name] == 0]
-        left_out = pack(arguments.out, names, arguments.parcels, most=7)
-        logs = [job.name for job in jobs]
-        left_out += pack(arguments.runs, logs, arguments.parcels, most=1, name="logs", kinds=SHOWN)
+        left_out = pack(arguments.out, names, arguments.parcels, most=6)
+        # What was trained but not exported can be exported elsewhere.
+        lost = [job.name for job in jobs if codes[job.name] != 0]
+        rescued = {"name": "rescued", "kinds": ("averages.pt",)}
+        left_out += pack(arguments.runs, lost, arguments.parcels, most=1, **rescued)
+        logs = {"name": "logs", "kinds": SHOWN}
+        left_out += pack(
+            arguments.runs, [job.name for job in jobs], arguments.parcels, most=1, **logs
+        )
         print(*(f"found no place: {path}" for path in left_out), sep="\n")
     if failed := [name for name, code in codes.items() if code != 0]:
         raise SystemExit(f"reverie_train: failed: {', '.join(failed)}")
@@ -194,8 +200,9 @@ def run_export(arguments: argparse.Namespace) -> None:
 
     config = load_config(arguments.config)
     task = build(config, arguments.data, Accelerator().device)
-    facts = export(task, arguments.run / "checkpoint.pt", arguments.out)
-    print(json.dumps(facts, indent=2))
+    files = [arguments.run / name for name in ("checkpoint.pt", "averages.pt")]
+    source = next((file for file in files if file.exists()), files[0])
+    print(json.dumps(export(task, source, arguments.out), indent=2))
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:

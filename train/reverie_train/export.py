@@ -46,7 +46,8 @@ def load_averages(task: Task, checkpoint: Path) -> Progress:
     state = load_checkpoint(checkpoint, task)
     model = task.model.cpu()
     model.load_state_dict(state["model"])
-    averages = state["best"] or state["ema"]["shadow_params"]
+    # A file of averages alone has them as its model.
+    averages = state["best"] or state["ema"]["shadow_params"] or list(model.parameters())
     with torch.no_grad():
         for parameter, average in zip(model.parameters(), averages, strict=True):
             parameter.copy_(average.half())  # the values that will be read back

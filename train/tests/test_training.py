@@ -193,3 +193,14 @@ def test_only_a_task_that_can_keeps_snapshots(config, data):
     training = replace(config.training, snapshots=[8])
     with pytest.raises(ValueError, match="no snapshots"):
         Trainer(task, training, Accelerator())
+
+
+def test_the_averages_alone_are_exported_as_a_checkpoint_is(config, data, tmp_path):
+    run_of(config, data, tmp_path)
+    for name in ("checkpoint", "averages"):
+        export(Denoise(config, data), tmp_path / f"{name}.pt", tmp_path / name)
+    for name in ("reverie.json", "golden.safetensors", "unet/diffusion_pytorch_model.safetensors"):
+        files = [tmp_path / folder / name for folder in ("checkpoint", "averages")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    sizes = [(tmp_path / f"{name}.pt").stat().st_size for name in ("checkpoint", "averages")]
+    assert sizes[1] < 0.3 * sizes[0]

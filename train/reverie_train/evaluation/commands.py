@@ -49,10 +49,8 @@ def evaluate_latent(config: Config, arguments: argparse.Namespace, out: Path) ->
     from . import latent
 
     test, classifier = judged(config, arguments)
-    painter, captions = (
-        latent.Painter(arguments.model, test.images.device),
-        Captions(test.attributes),
-    )
+    painter = latent.Painter(arguments.model, test.images.device)
+    captions = Captions(test.attributes)
     asked = latent.Asked.of_pictures(test, painter.tokenizer, captions, arguments.guided)
     return {
         "recipe": asdict(latent.Recipe()),

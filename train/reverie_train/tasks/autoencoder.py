@@ -116,12 +116,12 @@ class AutoencoderTask:
 
     def export(self, folder: Path, facts: dict[str, Any]) -> None:
         """An `AutoencoderKL` in `vae/` whose scaling factor gives the code a deviation of 1."""
-        vae = self.model.vae
+        vae, pictures = self.model.vae, self.data.pixels(slice(MEASURED))
         facts |= provenance(self.config, self.data)
         facts["parameters"] = parameter_count(vae)
         generator = torch.Generator().manual_seed(self.config.training.seed)
-        pictures = self.data.pixels(slice(MEASURED)).cpu()
-        codes = encode(vae, pictures).sample(generator)
+        codes = encode(vae.to(pictures.device), pictures).sample(generator).cpu()
+        vae, pictures = vae.cpu(), pictures.cpu()
         costs = {"encode": gflop(vae.encode, pictures[:1]), "decode": gflop(vae.decode, codes[:1])}
         facts["gflop_by_part"] = {name: round(cost, 4) for name, cost in costs.items()}
         vae.register_to_config(scaling_factor=round(1 / codes.std().item(), 6))

@@ -182,6 +182,8 @@ class LatentTask:
         for part in parts.values():
             part.half()
         pipeline.save_pretrained(folder)
+        # Beside what this version of transformers writes: the two files that all of them read.
+        self.words.tokenizer.backend_tokenizer.model.save(str(folder / "tokenizer"))
         read_in_f32(folder / "text_encoder" / "config.json")
 
     def _costs(self) -> dict[str, Any]:
