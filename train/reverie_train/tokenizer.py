@@ -35,17 +35,31 @@ def train_tokenizer(figures: Figures, folder: Path) -> CLIPTokenizer:
     tokens = [*letters, *(letter + END_OF_WORD for letter in letters)]
     tokens += dict.fromkeys("".join(pair) for pair in merges)
     tokens = [*tokens[: VOCABULARY - 2], BEGIN, END]
-    folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    _write_json(folder / "vocab.json", vocabulary)
     kept = [pair for pair in merges if "".join(pair) in vocabulary]
-    lines = ["#version: 0.2", *(" ".join(pair) for pair in kept)]
+    _write(vocabulary, kept, LENGTH, folder)
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """The files that every CLIP has had, which transformers no longer writes but still reads."""
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    merges = [tuple(pair) for pair in model["merges"]]
+    numbers = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+    _write(dict(numbers), merges, tokenizer.model_max_length, folder)
+
+
+def _write(
+    vocabulary: dict[str, int], merges: list[tuple[str, str]], length: int, folder: Path
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / "vocab.json", vocabulary)
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n")
     special = {"bos_token": BEGIN, "eos_token": END, "pad_token": END, "unk_token": END}
     _write_json(folder / "special_tokens_map.json", special)
-    described = {"tokenizer_class": "CLIPTokenizer", "model_max_length": LENGTH, **special}
+    described = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length, **special}
     _write_json(folder / "tokenizer_config.json", described)
-    return CLIPTokenizer.from_pretrained(folder)
 
 
 def learn_merges(texts: list[str]) -> list[tuple[str, str]]:

@@ -8,7 +8,14 @@ from reverie_train.data.captions import Captions, Tokens
 from reverie_train.data.figures import Figures
 from reverie_train.data.phrases import article
 from reverie_train.data.sentences import Sentences, tokenize
-from reverie_train.tokenizer import LENGTH, VOCABULARY, load_tokenizer, train_tokenizer
+from reverie_train.tokenizer import (
+    FOLDER,
+    LENGTH,
+    VOCABULARY,
+    load_tokenizer,
+    save_tokenizer,
+    train_tokenizer,
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +109,14 @@ def test_the_tokenizer_knows_the_vocabulary_and_takes_anything(captions):
 
 
 def test_the_tokenizer_is_what_its_training_makes(figures, tmp_path):
-    trained = train_tokenizer(figures, tmp_path / "tokenizer")
-    assert trained.get_vocab() == load_tokenizer().get_vocab()
+    train_tokenizer(figures, tmp_path / "trained")
+    save_tokenizer(load_tokenizer(), tmp_path / "saved")
+    files = sorted(path.name for path in FOLDER.iterdir())
+    assert {"merges.txt", "vocab.json"} < set(files)
+    for name in ("trained", "saved"):
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == files
+        for file in files:
+            assert (tmp_path / name / file).read_text() == (FOLDER / file).read_text(), file
 
 
 def test_sentences_are_drawn_for_pictures(figures):

@@ -135,6 +135,9 @@ def test_an_export_is_a_pipeline_of_diffusers(make_task, tmp_path):
     )
     assert drawn.images.shape == (2, 3, 8, 8)
 
+    written = {path.name for path in (tmp_path / "model" / "tokenizer").iterdir()}
+    assert {"vocab.json", "merges.txt", "tokenizer_config.json"} <= written
+
     golden = load_file(tmp_path / "model" / "golden.safetensors")
     with torch.no_grad():
         words = pipeline.text_encoder(golden["input_ids"]).last_hidden_state

@@ -15,7 +15,7 @@ from ..data import Dataset, Shuffle, load_dataset
 from ..data.sentences import Sentences, tokenize
 from ..evaluation.zero_shot import accuracy, prototypes
 from ..network import gflop, parameter_count
-from ..tokenizer import load_tokenizer
+from ..tokenizer import load_tokenizer, save_tokenizer
 from .facts import provenance
 
 TABLES = frozenset({"text_encoder", "image_encoder", "captions"})
@@ -105,7 +105,7 @@ class ClipTask:
         save_file(contiguous, folder / "golden.safetensors")
         save_in_f16(model.text, folder / TEXT)
         save_in_f16(model.vision, folder / VISION)
-        self.tokenizer.save_pretrained(folder / TOKENIZER)
+        save_tokenizer(self.tokenizer, folder / TOKENIZER)
         processor = CLIPImageProcessor(
             size={"height": size, "width": size},
             do_center_crop=False,

@@ -25,7 +25,7 @@ from ..data.sentences import Sentences, tokenize
 from ..diffusion import Diffusion
 from ..evaluation.samples import save_grid
 from ..network import build_scheduler, gflop, parameter_count
-from ..tokenizer import load_tokenizer
+from ..tokenizer import load_tokenizer, save_tokenizer
 from .facts import provenance
 
 TABLES = frozenset({"parts", "text_encoder", "captions"})
@@ -182,6 +182,9 @@ class LatentTask:
         for part in parts.values():
             part.half()
         pipeline.save_pretrained(folder)
+        save_tokenizer(self.words.tokenizer, folder / "tokenizer")
+        # Beside what this version of transformers writes: the two files that all of them read.
+        self.words.tokenizer.backend_tokenizer.model.save(str(folder / "tokenizer"))
         read_in_f32(folder / "text_encoder" / "config.json")
 
     def _costs(self) -> dict[str, Any]:
