@@ -1,6 +1,6 @@
 //! Whole runs: the start, and the loop of steps from the first submission to the sample read back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use reverie::machine::Machine;
