@@ -15,8 +15,8 @@ describe('the note of the CPU', () => {
 
   it('says what was measured', () => {
     const note = cpuNote({ ...chosen, trial: { gpu_ms: 170, cpu_ms: 16 } }, 'chrome');
-    expect(note?.title).toContain('170 ms a pass');
-    expect(note?.title).toContain('in 16 ms');
+    expect(note?.reason).toContain('170 ms a pass');
+    expect(note?.reason).toContain('16 ms');
   });
 
   it('is silent where it was asked for, and where a GPU computes', () => {

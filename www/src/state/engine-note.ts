@@ -4,7 +4,7 @@ import { milliseconds } from './format';
 
 export interface CpuNote {
   title: string;
-  /** In the engine's words. */
+  /** In the engine's words, or as it was measured. */
   reason: string;
   /** What would switch WebGPU on. */
   todo: string[];
@@ -19,6 +19,7 @@ export function cpuNote({ kind, lack, trial }: Chosen, browser: Browser): CpuNot
   }
   if (!trial) return null;
   const [cpu, gpu] = [trial.cpu_ms, trial.gpu_ms].map(milliseconds);
-  const title = `WebGPU has only a software adapter here, which takes ${gpu} ms a pass: Reverie computes on the CPU in ${cpu} ms.`;
-  return { title, reason: '', todo: [] };
+  const title = 'No graphics card to compute on: Reverie uses the processor.';
+  const reason = `WebGPU has only a software adapter here, which takes ${gpu} ms a pass; the processor takes ${cpu} ms.`;
+  return { title, reason, todo: [] };
 }
