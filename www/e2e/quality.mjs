@@ -130,6 +130,16 @@ for (const colorScheme of ['light', 'dark']) {
         visitor.radio('Class', name).locator('+ span'),
       );
       assert.notEqual(await lookOf(seven), await lookOf(eight));
+      await page.locator('.katex').first().waitFor();
+      const formula = await page
+        .locator('.katex')
+        .first()
+        .evaluate((it) => {
+          const colours = [it, ...it.querySelectorAll('*')].map((part) => getComputedStyle(part));
+          return colours.map(({ forcedColorAdjust, color }) => `${forcedColorAdjust} ${color}`);
+        });
+      assert.equal(new Set(formula).size, 1, 'a part of the formula hides another');
+      assert.ok(formula[0].startsWith('none'), formula[0]);
       const [here, there] = ['Reverse', 'Proof'].map((name) => page.getByRole('link', { name }));
       assert.notEqual(await lookOf(here), await lookOf(there));
       for (const name of ['Steps, slider', 'Reverse process']) {
