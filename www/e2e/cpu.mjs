@@ -141,7 +141,7 @@ test('a software adapter’s shaders are tried when the first run is over, and t
     await note(visitor).getByText('WebGPU has only a software adapter here.').waitFor();
     await picker.selectOption('digits');
     await page.getByRole('link', { name: 'Proof' }).click();
-    await page.getByText(/^Tried here with digits: 170 ms a pass on WebGPU’s/).waitFor();
+    await page.getByText(/^Tried here with digits:\s+170 ms a pass on WebGPU’s/).waitFor();
 
     await find(visitor, { gpu_ms: 16, cpu_ms: 170 });
     await page.reload();

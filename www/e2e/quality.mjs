@@ -182,7 +182,8 @@ test('input answers within 50 ms while sampling', async (url) => {
       await page.keyboard.press('Space');
       await page.keyboard.press('ArrowLeft');
       await page.keyboard.press('Space');
-      await picture.click({ position: { x: 40 + 9 * round, y: 60 } });
+      // What lies over it takes the click.
+      await picture.click({ position: { x: 40 + 9 * round, y: 60 }, force: true });
       await page.getByRole('spinbutton', { name: 'Seed' }).fill(String(round));
       await page.getByRole('spinbutton', { name: 'Seed' }).press('Enter');
       await page.waitForTimeout(120);
