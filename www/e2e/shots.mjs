@@ -130,6 +130,9 @@ async function race() {
   await page.getByText(/root mean squares/).waitFor();
   for (const size of [WIDE, PHONE]) {
     await page.setViewportSize(size);
+    await page.getByRole('region', { name: 'Race' }).evaluate((results) => {
+      results.scrollIntoView();
+    });
     await shoot(page, 'race');
   }
   await page.close();
