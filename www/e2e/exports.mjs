@@ -306,6 +306,20 @@ test('the picture has the whole screen to itself', async (url) => {
     await visitor.button('Leave full screen').waitFor();
     const box = await page.getByRole('img', { name: 'x t, the noisy picture' }).boundingBox();
     assert.ok(box.height > 600, `the picture is ${box.height} high`);
+
+    // Below it is the timeline, and the keys are the timeline's.
+    const end = (await visitor.position()).of;
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Space');
+    await visitor.atStep(1);
+    await visitor.atEnd();
+    await visitor.button('One step back').click();
+    assert.equal((await visitor.position()).at, end - 1);
+    assert.ok(await page.evaluate(() => document.fullscreenElement !== null));
+    const bar = await page.getByRole('region', { name: 'Reverse process' }).boundingBox();
+    const { height } = page.viewportSize();
+    assert.ok(bar.height <= 60 && bar.y + bar.height <= height + 1, `a bar of ${bar.height}`);
+    assert.ok(box.y + box.height <= bar.y, 'the bar covers the picture');
     await visitor.button('Leave full screen').click();
     await visitor.button('Full screen').waitFor();
   });

@@ -116,11 +116,11 @@ test('phone: from the microscope to the run that starts there', async (url) => {
   await visit(`${url}#forward${QUICK}&t=300`, body, PHONE);
 });
 
-test('phone: a turned screen has its controls beside the picture', async (url) => {
+test('phone: a turned tablet has its controls beside the picture', async (url) => {
   const body = async (visitor) => {
     const { page } = visitor;
     await visitor.atEnd();
-    await page.setViewportSize({ width: 960, height: 440 });
+    await page.setViewportSize({ width: 960, height: 600 });
     await visitor.radio('Class', '3').waitFor({ state: 'attached' });
     assert.equal(await visitor.button('Make').count(), 0);
     await page.setViewportSize(PHONE.viewport);

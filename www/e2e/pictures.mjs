@@ -64,7 +64,7 @@ test('pictures: a file of the model’s size is seen pixel by pixel, here and in
   const at = shared.indexOf('picture=') + 30;
   const damaged = shared.slice(0, at) + (shared[at] === 'A' ? 'B' : 'A') + shared.slice(at + 1);
   await visit(url + damaged, async ({ page }) => {
-    await page.getByText('The picture of the link is damaged').waitFor();
+    await page.getByRole('alert').getByText('a picture that is damaged').waitFor();
     await page.getByText('Choose a picture, or drop one here.').waitFor();
   });
 });

@@ -99,6 +99,68 @@ test('at 200% nothing is cut off, and nothing keeps anyone out', async (url) => 
   await visit(`${url}#reverse${QUICK}`, body, ZOOMED);
 });
 
+/** How an element is told from others of its kind, words aside. */
+const lookOf = (locator) =>
+  locator.evaluate((element) => {
+    const { backgroundColor, borderColor, outlineStyle, color } = getComputedStyle(element);
+    return [backgroundColor, borderColor, outlineStyle, color].join(' ');
+  });
+
+/** Colours on the line through the middle of an element's last part, where no handle is. */
+async function coloursAtEnd(locator) {
+  const png = await locator.screenshot();
+  return locator.page().evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    const at = Math.floor(0.9 * bitmap.width);
+    const { data } = context.getImageData(at, 0, 1, bitmap.height);
+    const rows = Array.from({ length: bitmap.height }, (_, y) => data.slice(4 * y, 4 * y + 3));
+    return new Set(rows.map((row) => row.join())).size;
+  }, png.toString('base64'));
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`in forced colours what is chosen and what slides is seen, ${colorScheme}`, async (url) => {
+    const body = async (visitor) => {
+      const { page } = visitor;
+      await visitor.atEnd();
+      const [seven, eight] = ['7', '8'].map((name) =>
+        visitor.radio('Class', name).locator('+ span'),
+      );
+      assert.notEqual(await lookOf(seven), await lookOf(eight));
+      await page.locator('.katex').first().waitFor();
+      const formula = await page
+        .locator('.katex')
+        .first()
+        .evaluate((it) => {
+          const colours = [it, ...it.querySelectorAll('*')].map((part) => getComputedStyle(part));
+          return colours.map(({ forcedColorAdjust, color }) => `${forcedColorAdjust} ${color}`);
+        });
+      assert.equal(new Set(formula).size, 1, 'a part of the formula hides another');
+      assert.ok(formula[0].startsWith('none'), formula[0]);
+      const [here, there] = ['Reverse', 'Proof'].map((name) => page.getByRole('link', { name }));
+      assert.notEqual(await lookOf(here), await lookOf(there));
+      for (const name of ['Steps, slider', 'Reverse process']) {
+        const slider = page.getByRole('slider', { name });
+        if (name === 'Reverse process') await page.keyboard.press('Home');
+        assert.ok((await coloursAtEnd(slider)) > 1, `${name} has no track`);
+      }
+      for (const station of STATIONS) {
+        await page.getByRole('link', { name: new RegExp(station, 'i') }).click();
+        await page.waitForTimeout(500);
+        await assertAccessible(page, station);
+      }
+    };
+    await visit(`${url}#reverse${QUICK}`, body, {
+      colorScheme,
+      forcedColors: 'active',
+      engine: 'cpu',
+    });
+  });
+}
+
 /** Presses, types and points while the network is at work, and asks the browser how long each took. */
 test('input answers within 50 ms while sampling', async (url) => {
   const body = async (visitor) => {
@@ -120,7 +182,8 @@ test('input answers within 50 ms while sampling', async (url) => {
       await page.keyboard.press('Space');
       await page.keyboard.press('ArrowLeft');
       await page.keyboard.press('Space');
-      await picture.click({ position: { x: 40 + 9 * round, y: 60 } });
+      // What lies over it takes the click.
+      await picture.click({ position: { x: 40 + 9 * round, y: 60 }, force: true });
       await page.getByRole('spinbutton', { name: 'Seed' }).fill(String(round));
       await page.getByRole('spinbutton', { name: 'Seed' }).press('Enter');
       await page.waitForTimeout(120);

@@ -13,6 +13,7 @@ import './cpu.mjs';
 import './branches.mjs';
 import './race.mjs';
 import './quality.mjs';
+import './layout.mjs';
 import './phone.mjs';
 import './monkey.mjs';
 import './device-loss.mjs';

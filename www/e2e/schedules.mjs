@@ -146,7 +146,7 @@ test('schedules: what has no plan is told in a sentence', async (url) => {
     const { page } = visitor;
     await page
       .locator('main')
-      .getByText(/^3 steps; choose from 4 to 1000/)
+      .getByText(/^PNDM needs 4 steps or more, and has 3/)
       .waitFor();
     assert.equal((await dots(visitor)).length, 0);
     await comb(visitor).press('ArrowUp');

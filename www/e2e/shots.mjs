@@ -6,7 +6,8 @@ import { openBrowser, serveDist } from './browser.mjs';
 const WIDE = { width: 1440, height: 900 };
 const SMALL = { width: 1024, height: 768 };
 const PHONE = { width: 390, height: 844 };
-const SIZES = [WIDE, SMALL, PHONE];
+const TURNED = { width: 844, height: 390 };
+const SIZES = [WIDE, SMALL, PHONE, TURNED];
 const THEMES = ['light', 'dark'];
 const QUALITY = 0.85;
 const RUN = '?sampler=ddim&steps=20&seed=7&batch=4&class=each&guidance=1';
@@ -129,6 +130,9 @@ async function race() {
   await page.getByText(/root mean squares/).waitFor();
   for (const size of [WIDE, PHONE]) {
     await page.setViewportSize(size);
+    await page.getByRole('region', { name: 'Race' }).evaluate((results) => {
+      results.scrollIntoView();
+    });
     await shoot(page, 'race');
   }
   await page.close();

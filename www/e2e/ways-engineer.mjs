@@ -170,7 +170,7 @@ test('an engineer’s way: links bring back what was shown, and say what is wron
   });
 });
 
-test('an engineer’s way: reduced motion opens at the end, and plays when asked to', async (url) => {
+test('an engineer’s way: with reduced motion it comes to its end, and plays when asked to', async (url) => {
   await visit(
     `${url}#reverse${RECIPE.replace(`steps=${STEPS}`, 'steps=12')}`,
     async (visitor) => {

@@ -95,8 +95,8 @@ async function makeShadersFor(engine: Engine, config: Coming['config']): Promise
 async function createDesk(preference: Preference): Promise<Desk> {
   const found = await findEngine(preference);
   const { engine, chosen, untried } = found;
-  post({ type: 'samplers', samplers: found.module.samplers() });
   install(found);
+  post({ type: 'samplers', samplers: found.module.samplers() });
   const trial = new ShaderTrial(untried !== null, tryShaders, (came) => {
     post({ type: 'tried', key: untried ?? '', chosen: { ...chosen, ...came } });
   });

@@ -118,7 +118,7 @@ export class Branching {
     if (!studio.model || !fork) return;
     const { at, spread, noise } = fork;
     if (replaces !== null) tree.forget(replaces);
-    playback.motion = playback.motionOfPlay();
+    playback.motion = 'play';
     page.frame = null;
     studio.post({
       type: 'fork',

@@ -17,22 +17,21 @@ describe('the note of the CPU', () => {
 
   it('says that the adapter is a software one before it was tried', () => {
     const note = cpuNote(chosen, 'chrome', 'digits');
-    expect(note?.title).toBe(
-      'WebGPU has only a software adapter here: Reverie computes on the CPU.',
-    );
+    expect(note?.title).toBe('No graphics card to compute on: Reverie uses the processor.');
+    expect(note?.reason).toBe('WebGPU has only a software adapter here.');
   });
 
   it('says what was measured, of the model it was measured with', () => {
-    const title = (model: string) => cpuNote({ ...chosen, trial }, 'chrome', model)?.title;
-    expect(title('digits')).toContain('170 ms a pass');
-    expect(title('digits')).toContain('in 16 ms');
-    expect(title('portraits')).not.toMatch(/\d/);
+    const reason = (model: string) => cpuNote({ ...chosen, trial }, 'chrome', model)?.reason;
+    expect(reason('digits')).toContain('170 ms a pass');
+    expect(reason('digits')).toContain('takes 16 ms');
+    expect(reason('portraits')).not.toMatch(/\d/);
   });
 
   it('says that the next visit has the shaders where those are faster', () => {
     const slow = { ...trial, cpu_ms: 200 };
     const note = cpuNote({ ...chosen, trial: slow }, 'chrome', 'digits');
-    expect(note?.title).toContain('the next visit computes on it');
+    expect(note?.reason).toContain('the next visit computes on it');
   });
 
   it('is silent where it was asked for, and where a GPU computes', () => {

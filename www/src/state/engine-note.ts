@@ -4,7 +4,7 @@ import { milliseconds } from './format';
 
 export interface CpuNote {
   title: string;
-  /** In the engine's words. */
+  /** In the engine's words, or as it was measured. */
   reason: string;
   /** What would switch WebGPU on. */
   todo: string[];
@@ -25,15 +25,16 @@ export function cpuNote(
     return { title: `${title}: Reverie computes on the CPU.`, reason: lack.message, todo };
   }
   if (wish !== 'auto') return null;
-  return { title: adapterNote(trial, model), reason: '', todo: [] };
+  const title = 'No graphics card to compute on: Reverie uses the processor.';
+  return { title, reason: adapterReason(trial, model), todo: [] };
 }
 
-function adapterNote(trial: Trial | null, model: string): string {
+function adapterReason(trial: Trial | null, model: string): string {
   const here = 'WebGPU has only a software adapter here';
   if (trial && trial.gpu_ms <= trial.cpu_ms) {
-    return `${here}, which is faster than the CPU all the same: the next visit computes on it.`;
+    return `${here}, which is faster than the processor all the same: the next visit computes on it.`;
   }
-  if (trial?.model !== model) return `${here}: Reverie computes on the CPU.`;
+  if (trial?.model !== model) return `${here}.`;
   const [cpu, gpu] = [trial.cpu_ms, trial.gpu_ms].map(milliseconds);
-  return `${here}, which takes ${gpu} ms a pass: Reverie computes on the CPU in ${cpu} ms.`;
+  return `${here}, which takes ${gpu} ms a pass; the processor takes ${cpu} ms.`;
 }

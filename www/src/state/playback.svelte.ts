@@ -33,13 +33,13 @@ export class Playback {
   toggle(): void {
     if (this.playing) this.move('rest');
     else if (this.frame === this.steps) this.replay();
-    else this.move(this.motionOfPlay());
+    else this.move('play');
   }
 
   /** From x_T again, over the frames that are kept. */
   replay(): void {
     this.seek(0);
-    this.move(this.motionOfPlay());
+    this.move('play');
   }
 
   /** Plays what nobody has looked at yet. */
@@ -68,7 +68,7 @@ export class Playback {
     else if (frame !== null && frame <= this.computed) this.seek(frame);
     else if (this.ended) this.seek(this.steps);
     // A run that is on its way comes there by itself.
-    else if (station === 'reverse') this.move(this.motionOfPlay(), frame);
+    else if (station === 'reverse') this.move('play', frame);
   }
 
   /** Where a link to a frame of the run has to stop: nowhere for its end, or for what waits. */
@@ -108,11 +108,6 @@ export class Playback {
     return motion;
   }
 
-  /** Who asked for less motion sees the result, not the way to it. */
-  motionOfPlay(): Motion {
-    return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'finish' : 'play';
-  }
-
   /** Takes a frame's news over. Returns whether the run has come to rest where it can be seen. */
   arrive(position: Position): boolean {
     this.computed = position.computed;
@@ -130,6 +125,7 @@ export class Playback {
     // A drawing needs no sample, and on a slow device would have to wait for it.
     if (station === 'forward') return page.forward.source === 'sample' ? 'finish' : 'rest';
     if (station === 'schedules') return schedules.image ? 'rest' : 'finish';
-    return this.motionOfPlay();
+    // Step after step, as still pictures: also for who asked for less motion.
+    return 'play';
   }
 }

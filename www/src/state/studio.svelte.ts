@@ -92,7 +92,7 @@ export class Studio {
   /** What was shown of it, while another one is on its way. */
   #before: Before | null = null;
   readonly #wishes = new Wishes();
-  /** Of the address, as it was read. */
+  /** What was read of the address, as an address again. */
   #read = '';
   readonly #faults = new Faults();
   /** Why the last run that was asked for is not there. */
@@ -316,10 +316,10 @@ export class Studio {
 
   #readAddress(): void {
     this.#address.forget();
-    this.#read = location.hash;
     const here = { own: this.own !== null, software: this.device?.software ?? false };
-    const { page, notes, faults } = readLink(this.#read, history.state, here);
+    const { page, notes, faults } = readLink(location.hash, history.state, here);
     Object.assign(this, { page, notes });
+    this.#read = formatHash(page);
     this.#faults.begin();
     this.#miss(faults);
   }
@@ -494,8 +494,9 @@ export class Studio {
   #meetDevice({ device, thread, chosen }: Extract<News, { type: 'device' }>): void {
     const first = this.device === null;
     Object.assign(this, { device, thread, chosen });
-    // What the address leaves open is the device's to say.
-    if (first && device.software && location.hash === this.#read) this.#readAddress();
+    // What the address leaves open is the device's to say, until the visitor has said it.
+    const untouched = formatHash($state.snapshot(this.page)) === this.#read;
+    if (first && device.software && untouched) this.#readAddress();
   }
 
   /** A model was refused: what was before comes back. */

@@ -359,9 +359,9 @@ describe('a link', () => {
     const studio = new Studio();
     studio.start();
     studio.setRecipe({ batch: 9 });
-    vi.advanceTimersByTime(1000);
+    studio.setModel('large');
     device();
-    expect(studio.page.recipe.batch).toBe(9);
+    expect(studio.page).toMatchObject({ model: 'large', recipe: { batch: 9 } });
   });
 
   test('has all its wrong parts in one note', () => {
