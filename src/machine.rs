@@ -85,6 +85,12 @@ pub trait Machine {
     /// Waits for the queue, then copies words out.
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError>;
 
+    /// Runs a program's first row once and returns the seconds of each dispatch by the device's own clock, where
+    /// it has one that may be read.
+    async fn dispatch_seconds(&mut self, _program: ProgramId) -> Result<Option<Vec<f64>>, MachineError> {
+        Ok(None)
+    }
+
     /// A buffer filled with `data`.
     fn upload(&mut self, data: &[u32]) -> Result<BufferId, MachineError> {
         let buffer = self.allocate(data.len())?;

@@ -117,7 +117,10 @@ fn what_cannot_be_planned_is_refused() {
         ("--model model --sampler edm --s-churn -1", &["s_churn is -1", "0 (deterministic) or more"]),
         ("--model model --sampler heun --steps 0", &["0 steps", "1 to 1000"]),
         ("--model model --sampler heun --steps 1001", &["1001 steps", "1 to 1000"]),
-        ("--model model --sampler pndm --steps 3", &["3 steps", "skip_prk_steps"]),
+        (
+            "--model model --sampler pndm --steps 3",
+            &["PNDM needs 4 steps or more, and has 3", "or another sampler"],
+        ),
         ("--model model --sampler dpm3", &["unknown sampler \"dpm3\"", "dpm++2m", "unipc"]),
         ("--model model --guidance-interval 700:200", &["from 700 to 200", "the lower one first"]),
         ("--model model --guidance-interval 700", &["--guidance-interval", "200:800"]),

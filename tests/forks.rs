@@ -238,10 +238,19 @@ fn a_race_is_of_equal_calls() {
             let mut tree = Tree::start(&mut machine, &model, &alone, None).unwrap();
             assert_eq!(ours, finish(&mut machine, &mut tree).await);
         }
-        let refused = |recipe: Recipe, calls, machine: &mut CpuMachine| {
-            Race::start(machine, &model, &[recipe], calls).unwrap_err().to_string()
-        };
-        assert!(refused(recipe("pc"), 1, &mut machine).contains("allow more"));
-        assert!(refused(recipe("rk45"), 50, &mut machine).contains("adaptive"));
+        // Who cannot is left out, and says how many calls it needs.
+        let recipes = ["rk45", "pndm", "ddim"]
+            .map(|sampler| Recipe { sampler: Some(sampler.into()), ..recipes[0].clone() });
+        let race = Race::start(&mut machine, &model, &recipes, 7).unwrap();
+        let steps: Vec<_> = race.entrants().map(|(recipe, run)| (recipe, run.plan.steps.len())).collect();
+        assert_eq!(steps, [(2, 7)]);
+        let left_out: Vec<_> = race.left_out().iter().map(|left| (left.recipe, left.least_calls)).collect();
+        assert_eq!(left_out, [(0, None), (1, Some(13))]);
+        assert!(race.left_out()[0].reason.to_string().contains("adaptive"));
+        race.release(&mut machine, &model);
+        let race = Race::start(&mut machine, &model, &recipes[1..2], 12).unwrap();
+        assert_eq!((race.runs().len(), race.left_out()[0].least_calls), (0, Some(13)));
+        let race = Race::start(&mut machine, &model, &recipes[1..2], 13).unwrap();
+        assert_eq!((race.runs().len(), race.left_out().len()), (1, 0));
     });
 }

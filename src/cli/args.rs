@@ -194,6 +194,9 @@ pub struct BenchArgs {
     /// Only whole passes, not each kernel
     #[arg(long)]
     pub whole: bool,
+    /// Also time unconditional DDIM runs of so many steps, from the first submission to the sample
+    #[arg(long, value_name = "K", conflicts_with = "curves")]
+    pub steps: Option<usize>,
     /// Write the figures as JSON
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! Choosing the machine; all else is generic over it.
 
 use reverie::cpu::CpuMachine;
-use reverie::gpu::GpuMachine;
+use reverie::gpu::{Gpu, GpuMachine};
 use reverie::machine::Machine;
 
 use super::args::Backend;
@@ -9,17 +9,21 @@ use super::error::CliError;
 
 /// What runs a network on some machine.
 pub trait Task {
+    /// Optional features of the device that it makes use of, where they are there.
+    const FEATURES: wgpu::Features = wgpu::Features::empty();
+
     /// `device` names the machine for people.
     async fn run<M: Machine>(self, machine: &mut M, device: &str) -> Result<(), CliError>;
 }
 
 /// Does the task on a machine of this kind.
-pub async fn run(backend: Backend, task: impl Task) -> Result<(), CliError> {
+pub async fn run<T: Task>(backend: Backend, task: T) -> Result<(), CliError> {
     match backend {
         Backend::Cpu => task.run(&mut CpuMachine::default(), "CPU").await,
         Backend::Gpu => {
             keep_wayland_quiet();
-            let mut machine = GpuMachine::new().await.map_err(CliError::Gpu)?;
+            let gpu = Gpu::with(T::FEATURES).await.map_err(CliError::Gpu)?;
+            let mut machine = GpuMachine::on(gpu);
             let info = machine.gpu.adapter.get_info();
             task.run(&mut machine, &format!("{} ({})", info.name, info.backend)).await
         }

@@ -8,9 +8,10 @@
 mod clock;
 mod curves;
 mod roof;
+mod runs;
 mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reverie::machine::Machine;
 use reverie::models::unet_2d::arriving::specs;
@@ -23,6 +24,7 @@ use serde::Serialize;
 use self::clock::Clock;
 use self::curves::Curves;
 use self::roof::Roof;
+use self::runs::Runs;
 use super::args::BenchArgs;
 use super::backend::Task;
 use super::error::CliError;
@@ -35,6 +37,7 @@ struct Report {
     device: String,
     roof: Roof,
     passes: Vec<Pass>,
+    runs: Vec<Runs>,
 }
 
 /// Passes of one network at one batch.
@@ -48,6 +51,8 @@ struct Pass {
     first_ms: f64,
     /// The median of the others.
     ms: f64,
+    /// All dispatches by the device's own clock, where it has one.
+    device_ms: Option<f64>,
     gflop: f64,
     gflop_per_second: f64,
     /// Of the roof of arithmetic, in nominal operations.
@@ -67,6 +72,8 @@ struct Part {
     shape: String,
     dispatches: usize,
     ms: f64,
+    /// Within a whole pass, by the device's own clock.
+    device_ms: Option<f64>,
     gflop_per_second: f64,
     gigabytes_per_second: f64,
     share: f64,
@@ -76,14 +83,14 @@ struct Part {
 pub struct Bench<'a>(pub &'a BenchArgs);
 
 impl Task for Bench<'_> {
+    const FEATURES: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
+
     async fn run<M: Machine>(self, machine: &mut M, device: &str) -> Result<(), CliError> {
         let args = self.0;
         for file in args.output.iter().chain(&args.curves) {
             output::check_folder(file)?;
         }
-        if !(args.seconds > 0.0 && args.seconds <= 60.0) || args.batch.contains(&0) {
-            return Err(CliError::Usage("--seconds is above 0 and at most 60, --batch 1 or more".into()));
-        }
+        check(args)?;
         let clock = Clock { seconds: args.seconds };
         if let Some(file) = &args.curves {
             let curves = Curves::measure(machine, &args.models[0], device, clock).await?;
@@ -92,19 +99,46 @@ impl Task for Bench<'_> {
             return output::write(&file.with_extension("svg"), svg.as_bytes());
         }
         let roof = Roof::measure(machine, clock).await?;
-        let mut report = Report { device: device.into(), roof, passes: Vec::new() };
+        let mut report = Report { device: device.into(), roof, passes: Vec::new(), runs: Vec::new() };
         for model in &args.models {
             let unet = load(machine, model)?;
             for &batch in &args.batch {
                 report.passes.push(pass(machine, &unet, (model, batch), args, &report.roof).await?);
             }
             unet.free(machine);
+            if let Some(steps) = args.steps {
+                let work = (args.batch.as_slice(), steps);
+                report.runs.extend(Runs::measure(machine, model, work, clock).await?);
+            }
         }
         if let Some(file) = &args.output {
             write_json(file, &report)?;
         }
         super::say(&table::of(&report))
     }
+}
+
+fn check(args: &BenchArgs) -> Result<(), CliError> {
+    if !(args.seconds > 0.0 && args.seconds <= 60.0) || args.batch.contains(&0) {
+        return Err(CliError::Usage("--seconds is above 0 and at most 60, --batch 1 or more".into()));
+    }
+    match args.models.iter().find(|model| is_config(model)) {
+        Some(config) if args.steps.is_some() => Err(CliError::Usage(format!(
+            "--steps needs a schedule, which {} has not; leave it out, or name a model's folder",
+            config.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a model is a network's config alone.
+fn is_config(model: &Path) -> bool {
+    model.extension().is_some_and(|extension| extension == "json")
+}
+
+/// What a model is called in the report.
+fn name(model: &Path) -> String {
+    model.file_stem().map_or(model.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 fn write_json(file: &Path, figures: &impl Serialize) -> Result<(), CliError> {
@@ -117,8 +151,8 @@ fn unwritable(file: &Path, reason: String) -> CliError {
 }
 
 /// A model's network; one of which there is but a config gets random weights.
-fn load<M: Machine>(machine: &mut M, path: &std::path::PathBuf) -> Result<UNet, CliError> {
-    if path.extension().is_none_or(|extension| extension != "json") {
+fn load<M: Machine>(machine: &mut M, path: &PathBuf) -> Result<UNet, CliError> {
+    if !is_config(path) {
         return Ok(Network::load(machine, path)?.unet);
     }
     let unreadable =
@@ -146,21 +180,23 @@ async fn pass<M: Machine>(
     machine.read(whole.output, 0, 4).await?;
     let first_ms = 1000.0 * start.elapsed().as_secs_f64();
     let ms = 1000.0 * clock.median(machine, whole.program, whole.output).await?;
+    let by_clock = clock.dispatches(machine, whole.program).await?;
     unet.release(machine, whole);
 
+    let device_ms = by_clock.as_ref().map(|seconds| 1000.0 * seconds.iter().sum::<f64>());
     let parts = match args.whole {
         true => Vec::new(),
-        false => parts(machine, unet, (&plan, [height, width]), clock, roof).await?,
+        false => parts(machine, unet, (&plan, [height, width]), clock, roof, by_clock.as_deref()).await?,
     };
     let gflop = batch as f64 * graph.flops() as f64 / 1e9;
-    let name = model.file_stem().map_or(model.display().to_string(), |n| n.to_string_lossy().into_owned());
     Ok(Pass {
-        model: name,
+        model: name(model),
         batch,
         height,
         width,
         first_ms,
         ms,
+        device_ms,
         gflop,
         gflop_per_second: gflop / ms * 1e3,
         share: gflop / ms * 1e3 / roof.gflop_per_second,
@@ -179,6 +215,7 @@ async fn parts<M: Machine>(
     (plan, [height, width]): (&Plan, [usize; 2]),
     clock: Clock,
     roof: &Roof,
+    by_clock: Option<&[f64]>,
 ) -> Result<Vec<Part>, CliError> {
     let kind = |at: usize| {
         let dispatch = &plan.dispatches[at];
@@ -194,17 +231,16 @@ async fn parts<M: Machine>(
         let part = unet.partial_instance(machine, plan.batch, height, width, &keep)?;
         let seconds = clock.median(machine, part.program, part.output).await?;
         unet.release(machine, part);
-        let (mut flops, mut bytes, mut dispatches) = (0, 0, 0);
-        for at in (0..plan.dispatches.len()).filter(|at| is_one(*at)) {
-            flops += plan.shares[at].flops;
-            bytes += 4 * plan.shares[at].words;
-            dispatches += 1;
-        }
+        let places: Vec<usize> = (0..plan.dispatches.len()).filter(|at| is_one(*at)).collect();
+        let flops: u64 = places.iter().map(|at| plan.shares[*at].flops).sum();
+        let bytes: u64 = places.iter().map(|at| 4 * plan.shares[*at].words).sum();
+        let device = by_clock.map(|all| places.iter().map(|at| all[*at]).sum::<f64>());
         parts.push(Part {
             kernel,
             shape,
-            dispatches,
+            dispatches: places.len(),
             ms: 1000.0 * seconds,
+            device_ms: device.map(|seconds| 1000.0 * seconds),
             gflop_per_second: flops as f64 / seconds / 1e9,
             gigabytes_per_second: bytes as f64 / seconds / 1e9,
             share: roof.seconds(flops, bytes) / seconds,

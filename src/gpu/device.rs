@@ -6,7 +6,7 @@ use futures_channel::oneshot;
 
 use crate::machine::MachineError;
 
-/// A device with default limits and no optional feature, and its queue.
+/// A device with default limits, and its queue; of the optional features it has those that it was asked for.
 /// Handles only: cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Gpu {
@@ -29,6 +29,11 @@ struct Trouble {
 impl Gpu {
     /// Asks for the fastest adapter. `WGPU_BACKEND` and the like are heeded natively.
     pub async fn new() -> Result<Self, MachineError> {
+        Self::with(wgpu::Features::empty()).await
+    }
+
+    /// The same with those of some features that the adapter has.
+    pub async fn with(wanted: wgpu::Features) -> Result<Self, MachineError> {
         let instance = wgpu::Instance::new(instance_descriptor());
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -39,7 +44,11 @@ impl Gpu {
             .await
             .map_err(|e| MachineError::NoAdapter { reason: e.to_string() })?;
         check_limits(&adapter.limits())?;
-        let descriptor = wgpu::DeviceDescriptor { label: Some("reverie"), ..Default::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("reverie"),
+            required_features: adapter.features() & wanted,
+            ..Default::default()
+        };
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await

@@ -49,7 +49,7 @@ struct Program {
 }
 
 #[derive(Debug)]
-struct Step {
+pub(super) struct Step {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     /// Byte offset of row 0's uniform, and how many rows there are.
@@ -58,7 +58,18 @@ struct Step {
     grid: [u32; 3],
     /// What it reads through a texture, how far, and what it writes.
     images: Vec<(BufferId, u32)>,
-    written: Vec<BufferId>,
+    pub(super) written: Vec<BufferId>,
+}
+
+impl Step {
+    /// Queues the dispatch, with its row's uniform.
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass, row: usize) {
+        let row = if self.rows == 1 { 0 } else { row as u32 };
+        let [x, y, z] = self.grid;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[self.uniform + row * UNIFORM_ALIGNMENT as u32]);
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// Runs plans on WebGPU.
@@ -151,22 +162,27 @@ impl GpuMachine {
         encoder.finish()
     }
 
+    pub(super) fn steps(&self, program: ProgramId) -> &[Step] {
+        &self.programs.get(program.0).steps
+    }
+
     /// A pass goes on until an image of what it wrote is wanted.
     fn record(&self, encoder: &mut wgpu::CommandEncoder, program: ProgramId, row: usize) {
-        let mut steps = self.programs.get(program.0).steps.iter().peekable();
+        let mut steps = self.steps(program).iter().peekable();
         while let Some(first) = steps.peek() {
-            for (id, reach) in &first.images {
-                self.buffers.get(id.0).catch_up(encoder, *reach);
-            }
+            self.catch_up(encoder, first);
             let mut pass = encoder.begin_compute_pass(&Default::default());
             while let Some(step) = steps.next_if(|step| !self.waits(step)) {
-                let row = if step.rows == 1 { 0 } else { row as u32 };
-                let [x, y, z] = step.grid;
-                pass.set_pipeline(&step.pipeline);
-                pass.set_bind_group(0, &step.bind_group, &[step.uniform + row * UNIFORM_ALIGNMENT as u32]);
-                pass.dispatch_workgroups(x, y, z);
+                step.record(&mut pass, row);
                 self.changed(&step.written);
             }
+        }
+    }
+
+    /// Queues the copies into images that a step reads.
+    pub(super) fn catch_up(&self, encoder: &mut wgpu::CommandEncoder, step: &Step) {
+        for (id, reach) in &step.images {
+            self.buffers.get(id.0).catch_up(encoder, *reach);
         }
     }
 
@@ -178,7 +194,7 @@ impl GpuMachine {
     }
 
     /// After buffers were written.
-    fn changed(&self, written: &[BufferId]) {
+    pub(super) fn changed(&self, written: &[BufferId]) {
         let images = written.iter().filter_map(|id| self.buffers.get(id.0).image.as_ref());
         images.for_each(Image::fall_behind);
     }
@@ -354,6 +370,10 @@ impl Machine for GpuMachine {
 
     fn health(&self) -> Result<(), MachineError> {
         self.gpu.health()
+    }
+
+    async fn dispatch_seconds(&mut self, program: ProgramId) -> Result<Option<Vec<f64>>, MachineError> {
+        Ok(if self.has_clock() { Some(self.time_steps(program).await?) } else { None })
     }
 
     async fn read(&mut self, from: BufferId, at: usize, words: usize) -> Result<Vec<u32>, MachineError> {

@@ -5,6 +5,7 @@ mod image;
 pub mod machine;
 pub mod painter;
 pub mod pipeline;
+mod stopwatch;
 
 pub use device::Gpu;
 pub use machine::GpuMachine;

@@ -7,6 +7,7 @@ pub mod error;
 pub mod microscope;
 pub mod model;
 pub mod pace;
+mod prepare;
 pub mod race;
 pub mod recipe;
 mod resources;

@@ -1,6 +1,7 @@
 //! A run in progress: buffers, programs and the timestep loop.
 
 use super::adaptive::Pilot;
+use super::prepare::Prepared;
 use super::resources::Resources;
 use super::{Model, NoiseSource, Recipe, SessionError, Start};
 use crate::diffusion::adaptive::Verdict;
@@ -10,7 +11,7 @@ use crate::diffusion::samplers::Plan;
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
 use crate::machine::Machine;
-use crate::models::unet_2d::network::{Instance, UNetError};
+use crate::models::unet_2d::network::Instance;
 use crate::net::pixels::{to_nchw, to_nhwc};
 
 /// Which image of a moment.
@@ -56,6 +57,11 @@ impl Run {
         Self::start_from(machine, model, recipe, None)
     }
 
+    /// Why there would be no run, as far as that is known before a machine makes room for it.
+    pub fn check(model: &Model, recipe: &Recipe, start: Option<&Start>) -> Result<(), SessionError> {
+        Prepared::of(model, recipe, start).map(|_| ())
+    }
+
     /// The same from a picture in the place of x_T, without the steps for more noise than it has.
     pub fn start_from<M: Machine>(
         machine: &mut M,
@@ -63,28 +69,8 @@ impl Run {
         recipe: &Recipe,
         start: Option<Start>,
     ) -> Result<Self, SessionError> {
-        if recipe.batch == 0 {
-            return Err(SessionError::Recipe("a batch of 0 samples is nothing to make; ask for 1".into()));
-        }
-        let plan = plan(model, recipe, start.as_ref())?;
-        let labels = recipe.labels(model)?;
-        let (height, width) = recipe.size.unwrap_or_else(|| model.size());
-        let config = &model.unet.config;
-        config.check_size(height, width).map_err(UNetError::from)?;
-        let shape = Shape {
-            batch: recipe.batch as u32,
-            pixels: (height * width) as u32,
-            channels: config.in_channels as u32,
-            output_channels: config.out_channels as u32,
-        };
-        check_output(&plan, shape)?;
-        check_noise(&recipe.noise, &plan, shape)?;
-        for call in plan.calls() {
-            model.unet.time.check(call.timestep, None).map_err(SessionError::Recipe)?;
-        }
-
-        let batch = if labels.guided { 2 * recipe.batch } else { recipe.batch };
-        let condition = model.unet.condition_words(labels.all.as_ref(), batch)?;
+        let Prepared { plan, shape, height, width, batch, condition } =
+            Prepared::of(model, recipe, start.as_ref())?;
         let instance = model.unet.instance(machine, batch, height, width)?;
         if let Some(buffer) = instance.condition {
             machine.write(buffer, 0, &condition);
@@ -392,45 +378,4 @@ fn calls_before(rows: &[Row]) -> Vec<usize> {
         Some(before)
     };
     rows.iter().scan(0, count).collect()
-}
-
-fn plan(model: &Model, recipe: &Recipe, start: Option<&Start>) -> Result<Plan, SessionError> {
-    let whole = recipe.plan(model, 0)?;
-    match start.map_or(0, |start| whole.step_of(start.sigma)) {
-        0 => Ok(whole),
-        begin => recipe.plan(model, begin),
-    }
-}
-
-/// The network's output must be the sample's channels, or twice as many.
-fn check_output(plan: &Plan, shape: Shape) -> Result<(), SessionError> {
-    let (c, out) = (shape.channels, shape.output_channels);
-    let learned = plan.calls().any(|call| call.learned_variance.is_some());
-    let needed = if learned { 2 * c } else { c };
-    if out == needed || out == 2 * c {
-        return Ok(());
-    }
-    Err(SessionError::Recipe(format!(
-        "the network makes {out} channels of {c}; this scheduler's variance needs {needed}: \
-         check variance_type in scheduler_config.json"
-    )))
-}
-
-fn check_noise(noise: &NoiseSource, plan: &Plan, shape: Shape) -> Result<(), SessionError> {
-    let NoiseSource::Given { x_t, steps } = noise else { return Ok(()) };
-    let all = (shape.batch * shape.pixels * shape.channels) as usize;
-    let used = plan.rows.iter().filter_map(|row| row.noise).max().map_or(0, |last| last + 1);
-    if x_t.len() != all {
-        let found = x_t.len();
-        return Err(SessionError::Recipe(format!("x_T has {found} values; this batch needs {all}")));
-    }
-    if steps.len() < used * all {
-        let found = steps.len() / all;
-        return Err(SessionError::Recipe(format!("noise has {found} slices; this sampler uses {used}")));
-    }
-    let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
-    if !finite(x_t) || !finite(steps) {
-        return Err(SessionError::Recipe("x_T or noise holds a value that is not finite".into()));
-    }
-    Ok(())
 }

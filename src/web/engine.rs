@@ -127,31 +127,36 @@ impl Engine {
         Ok(())
     }
 
-    /// A kept image's values `[N, C, H, W]` as they are drawn, read back.
+    /// A kept image's values `[N, C, H, W]` as they are drawn, read back. Before a fan's fork all N are
+    /// the one sample that it leaves.
     pub async fn frame_pixels(&self, surface: String, frame: usize) -> Result<Vec<f32>, JsValue> {
-        let (words, divisor, channels, pixels) = {
+        let (words, divisor, times, channels, pixels) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
             let (height, width) = loaded.model.size();
-            let (at, words, divisor) = if surface == "forward" {
-                (Some((loaded.forward.x_t, 0)), loaded.forward.words(), 1.0)
+            let (at, words, divisor, times) = if surface == "forward" {
+                (Some((loaded.forward.x_t, 0)), loaded.forward.words(), 1.0, 1)
             } else {
-                let moment = loaded.tree.as_ref().ok_or_else(no_run)?.moment(frame);
+                let tree = loaded.tree.as_ref().ok_or_else(no_run)?;
+                let moment = tree.moment(frame);
                 let lens = lens_of(&surface);
                 let divisor = if lens == Lens::Sample { moment.deviation() } else { 1.0 };
                 let at = moment.image(lens).map(|(buffer, at, _)| (buffer, at));
-                let words = match moment.sample {
-                    Some(_) => moment.run.shape.sample_floats(),
-                    None => moment.run.shape.register_floats(),
+                let (words, times) = match moment.sample {
+                    Some(_) => (moment.run.shape.sample_floats(), tree.run().shape.batch as usize),
+                    None => (moment.run.shape.register_floats(), 1),
                 };
-                (at, words as usize, divisor)
+                (at, words as usize, divisor, times)
             };
             let (buffer, at) = at.ok_or_else(no_run)?;
-            (state.machine.request(&[(buffer, at)], words), divisor, loaded.model.channels(), height * width)
+            let words = state.machine.request(&[(buffer, at)], words);
+            (words, divisor, times, loaded.model.channels(), height * width)
         };
         let words = words.await.map_err(|e| error::of_machine(&e))?;
-        Ok(to_nchw(&words, channels, pixels).iter().map(|value| value / divisor).collect())
+        let values: Vec<f32> =
+            to_nchw(&words, channels, pixels).iter().map(|value| value / divisor).collect();
+        Ok(values.repeat(times))
     }
 
     /// ᾱ_t of every training timestep, and ᾱ/(1 − ᾱ) of the last.

@@ -144,12 +144,13 @@ pub fn variance(values: &[f32], samples: usize, channels: usize) -> Vec<f32> {
     let pixels = each / channels.max(1);
     let mut variance = vec![0.0; pixels];
     for at in 0..pixels * channels {
-        let of_batch = (0..samples).map(|sample| values[sample * each + at]);
-        let mean = of_batch.clone().sum::<f32>() / samples as f32;
-        let squares: f32 = of_batch.map(|value| (value - mean) * (value - mean)).sum();
-        variance[at % pixels] += squares / (samples * channels) as f32;
+        // A sum of equal values has to be exact: they have no variance.
+        let of_batch = (0..samples).map(|sample| f64::from(values[sample * each + at]));
+        let mean = of_batch.clone().sum::<f64>() / samples as f64;
+        let squares: f64 = of_batch.map(|value| (value - mean) * (value - mean)).sum();
+        variance[at % pixels] += squares / (samples * channels) as f64;
     }
-    variance
+    variance.into_iter().map(|value| value as f32).collect()
 }
 
 /// Where one sample of the path lies.

@@ -10,7 +10,7 @@ use super::facts::Recipe;
 use super::runs::recipe_of;
 use crate::machine::Machine;
 use crate::net::pixels::to_nchw;
-use crate::session::{self, Race, Run};
+use crate::session::{self, Race};
 
 #[derive(Deserialize)]
 struct RaceWish {
@@ -23,9 +23,25 @@ struct RaceWish {
 }
 
 #[derive(Serialize)]
+struct Field {
+    entrants: Vec<Entrant>,
+    left_out: Vec<LeftOut>,
+}
+
+#[derive(Serialize)]
 struct Entrant {
+    /// The number of its recipe.
+    recipe: usize,
     steps: usize,
     network_calls: usize,
+}
+
+#[derive(Serialize)]
+struct LeftOut {
+    recipe: usize,
+    /// The fewest calls that it can do with; null where no number of steps is possible.
+    least_calls: Option<usize>,
+    reason: String,
 }
 
 #[wasm_bindgen]
@@ -44,9 +60,17 @@ impl Engine {
         let recipes = recipes.iter().map(recipe).collect::<Result<Vec<_>, JsValue>>()?;
         let race = Race::start(&mut state.machine, &loaded.model, &recipes, calls);
         let race = loaded.race.insert(race.map_err(|e| error::of_session(&e))?);
-        let entrant =
-            |run: &Run| Entrant { steps: run.plan.steps.len(), network_calls: run.plan.calls().count() };
-        to_js(&race.runs().iter().map(entrant).collect::<Vec<_>>())
+        let entrants = race.entrants().map(|(recipe, run)| Entrant {
+            recipe,
+            steps: run.plan.steps.len(),
+            network_calls: run.plan.calls().count(),
+        });
+        let left_out = race.left_out().iter().map(|left| LeftOut {
+            recipe: left.recipe,
+            least_calls: left.least_calls,
+            reason: left.reason.to_string(),
+        });
+        to_js(&Field { entrants: entrants.collect(), left_out: left_out.collect() })
     }
 
     /// Takes every run of the race a step further; returns whether there was any.

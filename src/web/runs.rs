@@ -9,7 +9,7 @@ use super::engine::{Engine, Loaded, State, from_js, no_run, to_js};
 use super::facts::{ForkWish, OriginFacts, Recipe, RunFacts, condition, step_facts};
 use super::{error, samplers, scheduler};
 use crate::diffusion::prediction::PredictionType;
-use crate::session::{self, NoiseSource, Origin, Tree};
+use crate::session::{self, NoiseSource, Origin, Run, Tree};
 
 /// Memory for the frames of a trunk, and of each branch.
 const KEEP_BYTES: u64 = 128 << 20;
@@ -17,32 +17,38 @@ const KEEP_BYTES_OF_BRANCH: u64 = 32 << 20;
 
 #[wasm_bindgen]
 impl Engine {
-    /// Replaces the run and all its branches; frame 0 is x_T. With `from_forward` it is x_t of the
+    /// Replaces the run and all its branches, unless the recipe is refused; frame 0 is x_T. With `from_forward` it is x_t of the
     /// forward process as shown last, and the steps before are left out.
     pub fn start(&self, recipe: JsValue, from_forward: bool) -> Result<JsValue, JsValue> {
         let wish: Recipe = from_js(recipe)?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
+        let recipe = recipe_of(&wish, loaded, KEEP_BYTES)?;
+        let start = if from_forward { Some(loaded.forward.start().ok_or_else(no_run)?) } else { None };
+        // What cannot be made leaves the run that is there as it is.
+        Run::check(&loaded.model, &recipe, start.as_ref()).map_err(|e| error::of_session(&e))?;
         state.turn();
         let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
         if let Some(tree) = loaded.tree.take() {
             tree.release(&mut state.machine, &loaded.model);
         }
-        let recipe = recipe_of(&wish, loaded, KEEP_BYTES)?;
-        let start = if from_forward { Some(loaded.forward.start().ok_or_else(no_run)?) } else { None };
         let tree = Tree::start(&mut state.machine, &loaded.model, &recipe, start);
         loaded.tree = Some(tree.map_err(|e| error::of_session(&e))?);
         state.entered()
     }
 
-    /// A branch from a kept moment, which becomes the current one.
+    /// A branch from a kept moment, which becomes the current one; a recipe that is refused changes
+    /// nothing.
     pub fn fork(&self, wish: JsValue) -> Result<JsValue, JsValue> {
         let wish: ForkWish = from_js(wish)?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        let loaded = state.loaded.as_ref().ok_or_else(no_run)?;
+        let recipe = recipe_of(&wish.recipe, loaded, KEEP_BYTES_OF_BRANCH)?;
+        Run::check(&loaded.model, &recipe, None).map_err(|e| error::of_session(&e))?;
         state.turn();
         let loaded = state.loaded.as_mut().ok_or_else(no_run)?;
-        let recipe = recipe_of(&wish.recipe, loaded, KEEP_BYTES_OF_BRANCH)?;
         let tree = loaded.tree.as_mut().ok_or_else(no_run)?;
         if let Some(replaced) = wish.replaces {
             tree.close(&mut state.machine, &loaded.model, replaced);

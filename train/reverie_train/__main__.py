@@ -3,11 +3,14 @@
 import argparse
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from .config import load_config
 from .data import load_dataset
+
+SHOWN = (".log", ".jsonl", ".png")  # what tells of a run, beside its checkpoint
 
 
 def main() -> None:
@@ -21,13 +24,39 @@ def main() -> None:
         "--run", type=Path, required=True, help="folder of checkpoint and pictures"
     )
     command.add_argument("--images", type=int, help="another budget than the config's")
+    command.add_argument("--batch", type=int, help="another batch size than the config's")
     command.add_argument("--minutes", type=float, default=math.inf, help="a budget of wall time")
     command.add_argument("--from", type=Path, dest="origin", help="an exported model to start from")
     command.add_argument("--learning-rate", type=float, help="another than the config's")
     command.add_argument(
-        "--checkpoint-seconds", type=float, default=90, help="the most that a kill can lose"
+        "--checkpoint-seconds", type=float, default=120, help="the most that a kill can lose"
     )
+    command.add_argument("--out", type=Path, help="a folder to export to at the end")
     command.set_defaults(run_command=run_train)
+
+    command = commands.add_parser("queue", help="train and export many models at once")
+    command.add_argument("queue", type=Path, help="a file of `queues/`")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--configs", type=Path, default=Path("configs"), help="folder of configs")
+    command.add_argument("--runs", type=Path, required=True, help="folder of checkpoints and logs")
+    command.add_argument("--out", type=Path, required=True, help="folder to export to")
+    command.add_argument("--parcels", type=Path, help="a folder for tar files of all of it")
+    command.add_argument("--minutes", type=float, required=True, help="for everything")
+    command.add_argument("--spare-seconds", type=float, default=60, help="of them, for exports")
+    command.add_argument("--jobs", type=int, default=16, help="how many at once")
+    command.add_argument("--images", type=int, help="another budget for each, to rehearse")
+    command.add_argument("--batch", type=int, help="another batch size for each, to rehearse")
+    command.set_defaults(run_command=run_queue)
+
+    command = commands.add_parser("pack", help="write the LPC layers as one file")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--out", type=Path, required=True, help="another such folder")
+    command.set_defaults(run_command=run_pack)
+
+    command = commands.add_parser("tokenizer", help="learn the captions' tokenizer anew")
+    command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.set_defaults(run_command=run_tokenizer)
 
     command = commands.add_parser("export", help="write a checkpoint as a diffusers folder")
     command.add_argument("config", type=Path)
@@ -89,50 +118,99 @@ def main() -> None:
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    from .training import train
+    """Trains, and exports at once where a folder is given."""
+    started = time.monotonic()
+    from accelerate import Accelerator
+
+    from .export import export
+    from .loop import train
+    from .tasks import build
 
     config = load_config(arguments.config)
-    asked = {"images": arguments.images, "learning_rate": arguments.learning_rate}
+    asked = {
+        "images": arguments.images,
+        "learning_rate": arguments.learning_rate,
+        "batch_size": arguments.batch,
+    }
     given = {key: value for key, value in asked.items() if value is not None}
     config = replace(config, training=replace(config.training, **given))
-    data = load_dataset(config.data, arguments.data)
+    accelerator = Accelerator(mixed_precision=config.training.mixed_precision)
+    task = build(config, arguments.data, accelerator.device)
+    resumes = (arguments.run / "checkpoint.pt").exists()
+    progress = task.start_from(arguments.origin) if arguments.origin and not resumes else None
     train(
-        config,
-        data,
+        task,
+        config.training,
         arguments.run,
-        origin=arguments.origin,
-        minutes=arguments.minutes,
+        accelerator,
+        progress=progress,
+        # What reading the data took is of the budget too.
+        minutes=arguments.minutes - (time.monotonic() - started) / 60,
         checkpoint_seconds=arguments.checkpoint_seconds,
     )
+    if arguments.out and accelerator.is_main_process:
+        print(json.dumps(export(task, arguments.run / "checkpoint.pt", arguments.out)))
+
+
+def run_queue(arguments: argparse.Namespace) -> None:
+    from .parcels import pack
+    from .queue import Place, Queue, load_queue
+
+    asked = {"images": arguments.images, "batch": arguments.batch}
+    given = {key: value for key, value in asked.items() if value is not None}
+    jobs = [replace(job, **given) for job in load_queue(arguments.queue)]
+    place = Place(arguments.configs, arguments.data, arguments.runs, arguments.out)
+    codes = Queue(jobs, place, arguments.minutes, arguments.spare_seconds).run(arguments.jobs)
+    if arguments.parcels:
+        names = [job.name for job in jobs if codes[job.name] == 0]
+        left_out = pack(arguments.out, names, arguments.parcels, most=6)
+        # What was trained but not exported can be exported elsewhere.
+        lost = [job.name for job in jobs if codes[job.name] != 0]
+        rescued = {"name": "rescued", "kinds": ("averages.pt",)}
+        left_out += pack(arguments.runs, lost, arguments.parcels, most=1, **rescued)
+        logs = {"name": "logs", "kinds": SHOWN}
+        left_out += pack(
+            arguments.runs, [job.name for job in jobs], arguments.parcels, most=1, **logs
+        )
+        print(*(f"found no place: {path}" for path in left_out), sep="\n")
+    if failed := [name for name, code in codes.items() if code != 0]:
+        raise SystemExit(f"reverie_train: failed: {', '.join(failed)}")
+
+
+def run_pack(arguments: argparse.Namespace) -> None:
+    from .data.figures import Figures
+
+    figures = Figures.open(arguments.data / "LPC")
+    print(figures.layers.pack(figures.every_sheet(), arguments.out / "LPC"))
+
+
+def run_tokenizer(arguments: argparse.Namespace) -> None:
+    from .data.figures import Figures
+    from .tokenizer import train_tokenizer
+
+    tokenizer = train_tokenizer(Figures.open(arguments.data / "LPC"), arguments.out)
+    print(f"{len(tokenizer)} tokens")
 
 
 def run_export(arguments: argparse.Namespace) -> None:
+    from accelerate import Accelerator
+
     from .export import export
+    from .tasks import build
 
     config = load_config(arguments.config)
-    # Only what the set says of itself is needed, and composing pictures takes a while.
-    data = load_dataset(replace(config.data, train_images=1), arguments.data)
-    facts = export(config, data, arguments.run / "checkpoint.pt", arguments.out)
-    print(json.dumps(facts, indent=2))
+    task = build(config, arguments.data, Accelerator().device)
+    files = [arguments.run / name for name in ("checkpoint.pt", "averages.pt")]
+    source = next((file for file in files if file.exists()), files[0])
+    print(json.dumps(export(task, source, arguments.out), indent=2))
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from .data.lpc import Wardrobe
-    from .evaluation import Evaluation, Size, load_or_train
+    from .evaluation.commands import evaluate
 
-    config = load_config(arguments.config)
-    train = load_dataset(config.data, arguments.data)
-    test = load_dataset(config.data, arguments.data, split="test")
-    classifier = load_or_train(arguments.classifier, train, config.data.pad)
-    size = Size(
-        arguments.samples, arguments.guided, arguments.wished, arguments.bound, arguments.steps
-    )
     out = arguments.out or arguments.model
     out.mkdir(parents=True, exist_ok=True)
-    wardrobe = Wardrobe.open(arguments.data / "LPC") if config.data.dataset == "lpc" else None
-    evaluation = Evaluation(arguments.model, train, test, classifier, size, arguments.bf16)
-    figures = evaluation.run(out, wardrobe)
-    text = json.dumps(figures, indent=2)
+    text = json.dumps(evaluate(load_config(arguments.config), arguments, out), indent=2)
     print(text)
     (out / "evaluation.json").write_text(text + "\n")
 

@@ -1,12 +1,15 @@
 """Checkpoint files: written whole or not at all, and read only by the recipe that wrote them."""
 
+from __future__ import annotations
+
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .config import Config
+if TYPE_CHECKING:
+    from .loop import Task
 
 
 class CheckpointError(ValueError):
@@ -26,7 +29,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, config: Config) -> dict[str, Any]:
+def load_checkpoint(path: Path, task: Task) -> dict[str, Any]:
     if not path.exists():
         raise CheckpointError(f"{path} is missing: train this model first, or give another --run")
     try:
@@ -36,10 +39,10 @@ def load_checkpoint(path: Path, config: Config) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is no checkpoint of this trainer ({error}): move it away"
         ) from error
-    ours = config.recipe()
+    ours = task.recipe()
     if changed := [key for key in ours if recipe.get(key) != ours[key]]:
         raise CheckpointError(
-            f"{path} is of another recipe: {', '.join(changed)} of {config.name!r} differ; "
+            f"{path} is of another recipe: {', '.join(changed)} of {task.name!r} differ; "
             "give another --run, or the recipe that it was trained by"
         )
     return state

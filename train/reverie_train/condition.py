@@ -52,12 +52,15 @@ class Condition(nn.Module):
         that is drawn for the sample, so that subsets of every size are met.
         """
         count, attributes = labels.shape
-        fate = torch.rand(count, 1, generator=generator)
-        chance = torch.rand(count, 1, generator=generator)
-        each = torch.rand(count, attributes, generator=generator) < chance
+
+        def uniform(columns: int) -> torch.Tensor:
+            return torch.rand(count, columns, generator=generator, device=labels.device)
+
+        fate, chance = uniform(1), uniform(1)
+        each = uniform(attributes) < chance
         dropped = fate < config.label_dropout
         dropped = dropped | ((fate > 1 - config.subset_share) & each)
-        return torch.where(dropped.to(labels.device), self.null, labels)
+        return torch.where(dropped, self.null, labels)
 
 
 class Denoiser(nn.Module):

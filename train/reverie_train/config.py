@@ -1,7 +1,7 @@
 """The declarative description of a model: one TOML file in `configs/`."""
 
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ import torch
 class DataConfig:
     dataset: str
     pad: int = 0
-    # How many pictures are composed, where a set is composed at all.
+    # Pictures are averaged over squares of so many pixels.
+    shrink: int = 1
+    # How many pictures there are: of a set that is composed, or the first of one that is not (0:
+    # all of them).
     train_images: int = 0
     test_images: int = 0
 
@@ -57,6 +60,12 @@ class TrainingConfig:
     ema_decay: float = 0.9995
     max_grad_norm: float = 1.0
     mixed_precision: str = "no"
+    # At how many images the averaged weights are kept in a file of their own.
+    snapshots: list[int] = field(default_factory=list)
+    # How many images lie between two looks at the task's held-out figures; one is at the end.
+    figures_every: int = 100_000
+    # The figure, lower is better, by which the weights to export are chosen; None: the last.
+    keep_best: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_dropout <= 1 - self.subset_share <= 1:
@@ -73,30 +82,39 @@ class Config:
     name: str
     description: str
     data: DataConfig
-    unet: dict[str, Any]
-    scheduler: dict[str, Any]
     training: TrainingConfig
+    task: str = "denoise"  # a file in `tasks/`
+    unet: dict[str, Any] = field(default_factory=dict)
+    scheduler: dict[str, Any] = field(default_factory=dict)
     # What runs start with, where that is not what others start with: for `reverie.json`.
     sampling: dict[str, Any] = field(default_factory=dict)
+    # All other tables: the task says which it knows.
+    tables: dict[str, Any] = field(default_factory=dict)
 
     def recipe(self) -> dict[str, Any]:
         """What a checkpoint depends on: another budget may continue it, another network not."""
         return {
             "name": self.name,
+            "task": self.task,
             "data": asdict(self.data),
             "unet": self.unet,
             "scheduler": self.scheduler,
+            **self.tables,
         }
 
 
 def load_config(path: Path) -> Config:
     """Reads a model's TOML file; an unknown or missing key is an error that names it."""
     table = tomllib.loads(Path(path).read_text())
+    known = {f.name for f in fields(Config)} - {"tables"}
+    own = {key: value for key, value in table.items() if key in known}
     try:
-        return Config(
-            **table
-            | {"data": DataConfig(**table["data"]), "training": _training(table["training"])}
-        )
+        parsed = {
+            "data": DataConfig(**table["data"]),
+            "training": _training(table["training"]),
+            "tables": {key: value for key, value in table.items() if key not in known},
+        }
+        return Config(**own | parsed)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -18,33 +18,48 @@ BATCHES = (1, 16)
 
 
 def write_contenders(source: Path, out: Path) -> Path:
-    """Writes `out/NAME` of a network's config, which gets random weights, or of a model's folder.
+    """Writes a network's folder with `model.onnx`, of any batch, its cost and golden files.
 
-    A diffusers folder, `model.onnx` of any batch, what a pass costs, and for each batch
-    `golden-N.safetensors`, an input and what PyTorch makes of it. Returns the folder.
+    Returns the folder.
     """
-    folder = out / source.stem
-    shutil.rmtree(folder, ignore_errors=True)
-    if source.is_dir():
-        shutil.copytree(source, folder)
-        unet = load_denoiser(source).unet
-    else:
-        config = json.loads(source.read_text())
-        unet = build(_case(source.stem, config, 1))
-        DDPMPipeline(unet=unet, scheduler=DDPMScheduler()).save_pretrained(folder)
-    config = {**unet.config}
+    folder, unet = write_network(source, out)
     for batch in BATCHES:
-        tensors = inputs(_case(source.stem, config, batch), unet)
-        tensors["timestep"] = tensors["timestep"].expand(batch).contiguous()
-        with torch.no_grad():
-            tensors["output"] = unet(**tensors).sample.contiguous()
-        save_file(tensors, folder / f"golden-{batch}.safetensors")
+        tensors = write_golden(folder, unet, batch)
     _export(unet, tensors, folder / "model.onnx")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         unet(**{name: tensor[:1] for name, tensor in tensors.items() if name != "output"})
     facts = {"gflop": counter.get_total_flops() / 1e9}
     (folder / "facts.json").write_text(json.dumps(facts) + "\n")
     return folder
+
+
+def write_network(source: Path, out: Path) -> tuple[Path, UNet2DModel]:
+    """Writes a diffusers folder, `out/NAME`.
+
+    Of a network's config, which gets random weights, or of a model's folder.
+    """
+    folder = out / source.stem
+    shutil.rmtree(folder, ignore_errors=True)
+    if source.is_dir():
+        shutil.copytree(source, folder)
+        return folder, load_denoiser(source).unet
+    unet = build(_case(source.stem, json.loads(source.read_text()), 1))
+    DDPMPipeline(unet=unet, scheduler=DDPMScheduler()).save_pretrained(folder)
+    return folder, unet
+
+
+@torch.no_grad()
+def write_golden(folder: Path, unet: UNet2DModel, batch: int) -> dict[str, torch.Tensor]:
+    """Writes `golden-N.safetensors`: an input, and PyTorch's output on the network's device.
+
+    Returns its tensors, on the CPU.
+    """
+    tensors = inputs(_case(folder.name, {**unet.config}, batch), unet)
+    tensors["timestep"] = tensors["timestep"].expand(batch).contiguous()
+    there = {name: tensor.to(unet.device) for name, tensor in tensors.items()}
+    tensors["output"] = unet(**there).sample.cpu().contiguous()
+    save_file(tensors, folder / f"golden-{batch}.safetensors")
+    return tensors
 
 
 def _case(name: str, config: dict, batch: int) -> UNetCase:

@@ -1,37 +1,39 @@
-"""Checkpoint to diffusers pipeline folder: averaged weights in f16, facts, and a golden test."""
+"""Checkpoint to folder: averaged weights, rounded to f16, as the task writes them."""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import DDPMPipeline
-from safetensors.torch import save_file
 
 from .checkpoint import load_checkpoint
-from .condition import Denoiser, save_attributes
-from .config import Config
-from .data import Dataset
-from .network import build_denoiser, build_scheduler, gflop_per_pass, parameter_count
+from .loop import Task
 from .progress import Progress
 
 
-def export(config: Config, data: Dataset, checkpoint: Path, folder: Path) -> dict:
+def export(task: Task, checkpoint: Path, folder: Path) -> dict[str, Any]:
     """Writes the model of `checkpoint` to `folder`; returns what `reverie.json` says of it.
 
     It is written whole beside `folder` first: an export that is cut off leaves the last one intact.
     What else lies in the folder, its card and figures, goes: they speak of other weights.
     """
-    state = load_checkpoint(checkpoint, config)
-    denoiser = build_denoiser(config, data.attributes)
-    averages = state["ema"]["shadow_params"]
-    for parameter, average in zip(denoiser.parameters(), averages, strict=True):
-        parameter.data.copy_(average.half())  # the values that will be read back
-    denoiser = denoiser.eval().requires_grad_(False)
+    progress = load_averages(task, checkpoint)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
+    facts = {
+        "images_seen": progress.images + progress.earlier_images,
+        "training_minutes": round((progress.seconds + progress.earlier_seconds) / 60, 1),
+    }
     try:
-        facts = _write(config, data, denoiser, Progress(**state["progress"]), partial)
+        partial.mkdir(parents=True)
+        snapshots = list(checkpoint.with_name("snapshots").glob("*.safetensors"))
+        if snapshots:
+            snapshots.sort(key=lambda path: int(path.stem))
+            task.export_snapshots(snapshots, partial, facts)
+        task.export(partial, facts)
+        text = json.dumps(facts, indent=2, ensure_ascii=False)
+        (partial / "reverie.json").write_text(text + "\n")
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OSError(f"{folder} could not be written ({error}); the last one is intact") from error
@@ -39,35 +41,18 @@ def export(config: Config, data: Dataset, checkpoint: Path, folder: Path) -> dic
     return facts
 
 
-def _write(
-    config: Config, data: Dataset, denoiser: Denoiser, progress: Progress, folder: Path
-) -> dict:
-    folder.mkdir(parents=True)
-    facts = {
-        "name": config.name,
-        "description": config.description,
-        "value_range": [-1, 1],
-        "content": {"pad": config.data.pad},
-        "licence": data.licence,
-        "credits": data.credits,
-        "artists": data.artists,
-        "images_seen": progress.images + progress.earlier_images,
-        "training_minutes": round((progress.seconds + progress.earlier_seconds) / 60, 1),
-        "parameters": parameter_count(denoiser),
-        "gflop": round(gflop_per_pass(denoiser), 4),
-    }
-    if config.sampling:
-        facts["sampling"] = config.sampling
-    if denoiser.condition.summed:
-        save_attributes(denoiser.condition, folder)
-    else:
-        classes = data.attributes[0]
-        facts |= {"class_names": classes.values, "null_label": classes.null}
-    (folder / "reverie.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    save_file(golden(denoiser, config.training.seed), folder / "golden.safetensors")
-    pipeline = DDPMPipeline(unet=denoiser.unet.half(), scheduler=build_scheduler(config))
-    pipeline.save_pretrained(folder)
-    return facts
+def load_averages(task: Task, checkpoint: Path) -> Progress:
+    """Gives the task's model the weights to export: the averages, or the best of them."""
+    state = load_checkpoint(checkpoint, task)
+    model = task.model.cpu()
+    model.load_state_dict(state["model"])
+    # A file of averages alone has them as its model.
+    averages = state["best"] or state["ema"]["shadow_params"] or list(model.parameters())
+    with torch.no_grad():
+        for parameter, average in zip(model.parameters(), averages, strict=True):
+            parameter.copy_(average.half())  # the values that will be read back
+    model.eval().requires_grad_(False)
+    return Progress(**state["progress"])
 
 
 def _replace(folder: Path, partial: Path) -> None:
@@ -77,21 +62,3 @@ def _replace(folder: Path, partial: Path) -> None:
         folder.rename(last)
     partial.rename(folder)
     shutil.rmtree(last, ignore_errors=True)
-
-
-@torch.no_grad()
-def golden(denoiser: Denoiser, seed: int) -> dict[str, torch.Tensor]:
-    """An input and PyTorch's f32 output, for the engine's test of itself on any device.
-
-    The first of the two samples asks for something, the second for nothing.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    config = denoiser.unet.config
-    shape = (2, config.in_channels, config.sample_size, config.sample_size)
-    labels = torch.stack([denoiser.null // 3, denoiser.null])
-    tensors = {
-        "sample": torch.randn(shape, generator=generator),
-        "timestep": torch.tensor([700, 20]),
-        "class_labels": denoiser.condition(labels),
-    }
-    return tensors | {"output": denoiser.unet(**tensors).sample.contiguous()}

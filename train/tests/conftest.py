@@ -1,20 +1,25 @@
 """Models small enough to train in a test, and images that need no download."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from reverie_train.config import Config, Focus, load_config
 from reverie_train.data import Attribute, Dataset
+from reverie_train.loop import Task
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
+    yield
+    AcceleratorState._reset_state()  # or one test's precision would be the next one's
 
 
 def shrunk(name: str, **unet: object) -> Config:
@@ -29,8 +34,21 @@ def shrunk(name: str, **unet: object) -> Config:
         config.training, images=48, batch_size=8, warmup_images=16, mixed_precision="no"
     )
     if training.focus:
-        training = replace(training, focus=Focus(rows=(2, 4), columns=(1, 7), weight=8.0))
+        training = replace(training, focus=Focus(rows=(2, 4), columns=(1, 4), weight=8.0))
     return replace(config, unet=config.unet | small | unet, training=training)
+
+
+def overfit(task: Task, steps: int) -> tuple[float, float]:
+    """The loss on one batch, before and after it alone has been learned."""
+    optimizer = torch.optim.AdamW(task.model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(steps):
+        loss = task.loss(task.model, 0, 16, torch.Generator().manual_seed(0))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[0], losses[-1]
 
 
 @pytest.fixture

@@ -8,14 +8,15 @@ from safetensors.torch import load_file
 from reverie_train.condition import load_denoiser
 from reverie_train.contenders import write_contenders
 from reverie_train.export import export
-from reverie_train.training import Trainer
+from reverie_train.loop import Trainer
+from reverie_train.tasks.denoise import Denoise
 
 
 def test_a_contender_is_a_folder_an_onnx_file_and_what_pytorch_makes_of_an_input(
     config, data, tmp_path
 ):
-    Trainer(config, data, Accelerator()).save(tmp_path / "checkpoint.pt")
-    export(config, data, tmp_path / "checkpoint.pt", tmp_path / "net")
+    Trainer(Denoise(config, data), config.training, Accelerator()).save(tmp_path / "checkpoint.pt")
+    export(Denoise(config, data), tmp_path / "checkpoint.pt", tmp_path / "net")
 
     folder = write_contenders(tmp_path / "net", tmp_path / "out")
 

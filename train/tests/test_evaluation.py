@@ -15,7 +15,8 @@ from reverie_train.evaluation.classifier import load_or_train, train_classifier
 from reverie_train.evaluation.likelihood import BIN, Bound, bits_per_dimension
 from reverie_train.evaluation.measures import entropy, frechet_distance, nearest
 from reverie_train.export import export
-from reverie_train.training import Trainer
+from reverie_train.loop import Trainer
+from reverie_train.tasks.denoise import Denoise
 
 
 @pytest.fixture
@@ -118,10 +119,10 @@ def test_samples_of_another_engine_are_read(tmp_path, data, wishing):
 def test_an_export_is_evaluated(kind, request, tmp_path):
     names = ("config", "data") if kind == "classes" else ("wishing_config", "wishing")
     config, data = (request.getfixturevalue(name) for name in names)
-    trainer = Trainer(config, data, Accelerator())
+    trainer = Trainer(Denoise(config, data), config.training, Accelerator())
     trainer.step()
     trainer.save(tmp_path / "checkpoint.pt")
-    export(config, data, tmp_path / "checkpoint.pt", tmp_path / "model")
+    export(Denoise(config, data), tmp_path / "checkpoint.pt", tmp_path / "model")
     classifier = train_classifier(data, shift=0, epochs=9, seed=0)
     size = Size(samples=30, guided=6, bound=4, steps=2)
     evaluation = Evaluation(tmp_path / "model", data, data, classifier, size, processes=1)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,15 +10,16 @@ from safetensors.torch import load_file
 from reverie_train.condition import load_denoiser
 from reverie_train.evaluation.samples import Recipe, Sampler
 from reverie_train.export import export
-from reverie_train.training import Trainer
+from reverie_train.loop import Trainer, train
+from reverie_train.tasks.denoise import Denoise
 
 
 def exported(config, data, folder):
-    trainer = Trainer(config, data, Accelerator())
+    trainer = Trainer(Denoise(config, data), config.training, Accelerator())
     for _ in range(3):
         trainer.step()
     trainer.save(folder / "checkpoint.pt")
-    export(config, data, folder / "checkpoint.pt", folder / "model")
+    export(Denoise(config, data), folder / "checkpoint.pt", folder / "model")
     return trainer, folder / "model"
 
 
@@ -34,7 +36,7 @@ def test_an_export_loads_in_diffusers_and_matches_its_golden(config, data, tmp_p
     trainer, folder = exported(config, data, tmp_path)
     stored = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    names = (name.removeprefix("unet.") for name, _ in trainer.denoiser.named_parameters())
+    names = (name.removeprefix("unet.") for name, _ in trainer.task.model.named_parameters())
     average = dict(zip(names, trainer.ema.shadow_params, strict=True))
     assert all(torch.equal(average[name].half(), tensor) for name, tensor in stored.items())
     matches_its_golden(folder)
@@ -76,6 +78,27 @@ def test_attributes_travel_beside_the_network(wishing_config, wishing, tmp_path)
     assert sum(torch.equal(tables["half"].float(), p.half().float()) for p in shadow) == 1
 
 
+@pytest.mark.parametrize("kind", ["classes", "wishes"])
+def test_snapshots_are_unets_of_their_own(kind, request, tmp_path):
+    names = ("config", "data") if kind == "classes" else ("wishing_config", "wishing")
+    config, data = (request.getfixturevalue(name) for name in names)
+    task = Denoise(config, data)
+    # What is written is f32's, whatever it was trained in.
+    training = replace(config.training, snapshots=[9, 24, 40], mixed_precision="bf16")
+    train(task, training, tmp_path / "run")
+    facts = export(task, tmp_path / "run/checkpoint.pt", tmp_path / "model")
+    assert facts["checkpoints"] == [16, 24, 40]
+    matches_its_golden(tmp_path / "model")
+    weights = []
+    for images in (16, 24, 40):
+        folder = tmp_path / f"model/checkpoints/{images}"
+        unet = UNet2DModel.from_pretrained(folder, subfolder="unet")
+        weights.append(unet.conv_in.weight)
+        assert (folder / "attributes.safetensors").exists() == (kind == "wishes")
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[2])
+
+
 def test_an_interrupted_export_leaves_the_last_one(config, data, tmp_path, monkeypatch):
     _, folder = exported(config, data, tmp_path)
     before = (folder / "golden.safetensors").read_bytes()
@@ -83,8 +106,8 @@ def test_an_interrupted_export_leaves_the_last_one(config, data, tmp_path, monke
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reverie_train.export.save_file", full_disk)
+    monkeypatch.setattr("reverie_train.tasks.denoise.save_file", full_disk)
     with pytest.raises(OSError, match="last one is intact"):
-        export(config, data, tmp_path / "checkpoint.pt", folder)
+        export(Denoise(config, data), tmp_path / "checkpoint.pt", folder)
     assert (folder / "golden.safetensors").read_bytes() == before
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["checkpoint.pt", "model"]

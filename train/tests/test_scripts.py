@@ -39,7 +39,8 @@ RECIPE = {
     "threshold": None,
 }
 DIGITS = RECIPE | {"class_label": "each"}
-# (model, what differs from the recipe of that model)
+# (model, what differs from the recipe of that model[, what differs in its folder])
+WHOLE = {"flat": False, "scheduled": True}
 CASES = [
     ("digits", {"sampler": "ddim", "guidance_scale": 2}),
     ("digits", {"sampler": "ddim", "eta": 1, "steps": 5}),
@@ -65,10 +66,17 @@ CASES = [
         "portraits",
         {"attributes": {"skin": "orc", "hair": "pink"}, "guidance_scale": 2, "batch": 1},
     ),
+    ("digits", {"steps": 5}, {"flat": True}),
+    ("digits", {"steps": 5}, {"flat": True, "scheduled": False}),
+    ("digits", {"sampler": "ddpm", "steps": 5}, {"scheduled": False}),
+    ("digits", {"sampler": "heun", "steps": 5}, {"scheduled": False}),
+    ("digits", {"sampler": "dpm++2m", "steps": 5}, {"scheduled": False}),
+    ("digits", {"sampler": "dpm2", "steps": 5}, {"scheduled": False}),
 ]
+CASES = [(model, change, WHOLE | dict(*folder)) for model, change, *folder in CASES]
 
 
-def facts(model: str) -> dict[str, Any]:
+def facts(model: str, folder: dict[str, bool]) -> dict[str, Any]:
     """What the page knows of a model."""
     read = {"class_names": None, "null_label": None} | json.loads(
         (MODELS / model / "reverie.json").read_text()
@@ -78,7 +86,9 @@ def facts(model: str) -> dict[str, Any]:
     image = {"channels": unet["in_channels"], "height": height, "width": width}
     tables = MODELS / model / "attributes.json"
     attributes = json.loads(tables.read_text())["attributes"] if tables.exists() else []
-    scheduler = {"timestep_spacing": "trailing", "sigmas": "native", "threshold": "none"}
+    told = {"timestep_spacing": "trailing", "threshold": "none"}
+    untold = {"timestep_spacing": None, "threshold": "clip_sample"}
+    scheduler = {"sigmas": "native"} | (told if folder["scheduled"] else untold)
     return read | image | {"attributes": attributes, "scheduler": scheduler}
 
 
@@ -123,7 +133,14 @@ def scripts() -> list[dict[str, str]]:
     node = shutil.which("node")
     if not node or not (ROOT / "www" / "node_modules").exists():
         pytest.skip("the page is not set up: npm ci in www")
-    asked = [{"recipe": recipe_of(model, change), "model": facts(model)} for model, change in CASES]
+    asked = [
+        {
+            "recipe": recipe_of(model, change),
+            "model": facts(model, folder),
+            "folder": {"path": f"www/models/{model}"} | folder,
+        }
+        for model, change, folder in CASES
+    ]
     command = [node, WRITER]
     written = subprocess.run(
         command, input=json.dumps(asked), text=True, check=True, capture_output=True
@@ -133,6 +150,25 @@ def scripts() -> list[dict[str, str]]:
 
 def recipe_of(model: str, change: dict[str, Any]) -> dict[str, Any]:
     return (DIGITS if model == "digits" else RECIPE) | change
+
+
+def laid_out(model: str, folder: dict[str, bool], home: Path) -> Path:
+    """The model's folder, or a copy that is laid out in another way."""
+    if folder == WHOLE:
+        return MODELS / model
+    copy = home / "model"
+    shutil.copytree(MODELS / model, copy)
+    if not folder["scheduled"]:
+        shutil.rmtree(copy / "scheduler")
+    if folder["flat"]:
+        for file in [*copy.glob("unet/*"), *copy.glob("scheduler/*")]:
+            file.rename(copy / file.name)
+    return copy
+
+
+def case_name(model: str, change: dict[str, Any], folder: dict[str, bool]) -> str:
+    flat = "-flat" if folder["flat"] else ""
+    return f"{model}-{change.get('sampler', 'ddim')}{flat}{'' if folder['scheduled'] else '-bare'}"
 
 
 @pytest.fixture
@@ -145,15 +181,13 @@ def schedulers(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("schedulers")
-@pytest.mark.parametrize(
-    "number", range(len(CASES)), ids=[f"{m}-{c.get('sampler', 'ddim')}" for m, c in CASES]
-)
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[case_name(*case) for case in CASES])
 def test_a_program_makes_the_engine_s_picture(number, scripts, engine, tmp_path, monkeypatch):
-    model, change = CASES[number]
+    model, change, layout = CASES[number]
     script = scripts[number]
     assert script["kind"] == "script", script
     (tmp_path / "script.py").write_text(script["text"])
-    folder = str(MODELS / model)
+    folder = str(laid_out(model, layout, tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["script.py", folder])
     runpy.run_path("script.py")

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { decode } from 'fast-png';
 import { test } from './harness.mjs';
 import { assertDigit, greyOf, largestDifference, visit } from './visit.mjs';
 
@@ -76,6 +78,7 @@ test('a fan is sixteen ways on from one sample, and says where they part', async
     const sample = (n) => values.subarray(n * SIDE * SIDE, (n + 1) * SIDE * SIDE);
     assert.ok(largestDifference(sample(0), sample(15)) > 0.1);
     await visitor.page.getByRole('img', { name: 'Where the sixteen estimates differ' }).waitFor();
+    // Before they part, all sixteen are the one.
     await visitor.page.keyboard.press('Home');
     const across = 4 * (SIDE + 1) - 1;
     await visitor.page.waitForTimeout(500);
@@ -86,6 +89,26 @@ test('a fan is sixteen ways on from one sample, and says where they part', async
     ]) {
       assert.equal(past[y * across + x], past[(y + SIDE + 1) * across + x + SIDE + 1]);
     }
+    const common = await visitor.pixels('x_t', 1);
+    assert.equal(common.length, values.length);
+    const one = common.subarray(0, SIDE * SIDE);
+    assert.deepEqual(common.subarray(15 * SIDE * SIDE), one);
+    await visitor.page.keyboard.press('ArrowRight');
+    await visitor.page.getByText('variance 0.00 in the mean, 0.00 at most').waitFor();
+    await visitor.button('Save or share').click();
+    const [download] = await Promise.all([
+      visitor.page.waitForEvent('download'),
+      visitor.button('Picture of this step, PNG').click(),
+    ]);
+    const png = decode(readFileSync(await download.path()));
+    // Enlarged four times; what lies between samples is left clear.
+    const red = (x, y) => png.data[4 * (4 * y * png.width + 4 * x)];
+    const tile = (column, row) =>
+      Array.from({ length: SIDE * SIDE }, (_, at) =>
+        red(column * (SIDE + 1) + (at % SIDE), row * (SIDE + 1) + Math.floor(at / SIDE)),
+      );
+    assert.deepEqual(tile(3, 3), tile(0, 0));
+    assert.ok(largestDifference(tile(3, 3), greyOf(one)) <= 1);
   });
 });
 
@@ -163,5 +186,18 @@ test('a long run’s filmstrip has every frame when it is asked for', async (url
   };
   await visit(url + TRUNK.replace(`steps=${STEPS}`, 'steps=36'), body, {
     viewport: { width: 1024, height: 768 },
+  });
+});
+
+test('a fork too late to change anything says so, an early one does not', async (url) => {
+  const hint = ({ page }) => page.getByText(/picture was nearly finished, so that little changes/);
+  await visit(url + TRUNK.replace(`steps=${STEPS}`, 'steps=20'), async (visitor) => {
+    await fork(visitor, 19);
+    await hint(visitor).waitFor();
+    await branch(visitor, 'DDIM').click();
+    await visitor.until('the trunk is back', () => !visitor.page.url().includes('fork='));
+    assert.equal(await hint(visitor).count(), 0);
+    await fork(visitor, 2);
+    assert.equal(await hint(visitor).count(), 0);
   });
 });

@@ -230,3 +230,18 @@ for (const colorScheme of ['light', 'dark']) {
     );
   });
 }
+
+test('forward: the noise level is right before there is a sample', async (url) => {
+  const recipe = '#forward?steps=200&batch=1&class=2&guidance=1&t=';
+  await visit(`${url}${recipe}300`, async (visitor) => {
+    const { page } = visitor;
+    const signal = page.getByText(/^signal \d+%$/).filter({ visible: true });
+    await page.getByText(/^The sample is being made: step \d+ of 200$/).waitFor();
+    const before = await signal.textContent();
+    assert.match(before, /^signal [1-9]\d%$/);
+    await page
+      .getByText(/^The sample is being made/)
+      .waitFor({ state: 'detached', timeout: 120_000 });
+    assert.equal(await signal.textContent(), before);
+  });
+});

@@ -159,7 +159,7 @@ models('attributes: chosen, free, in the link, and back from it', async (url) =>
 
 models('attributes: unknown ones in a link are left out with a note', async (url) => {
   await visit(url + recipe('model=attributes&attr=skin:orc,hair:mauve'), async (visitor) => {
-    await visitor.page.getByRole('alert').getByText('knows no mauve hair').waitFor();
+    await visitor.page.getByRole('alert').getByText('mauve hair').waitFor();
     await ended(visitor, ATTRIBUTES);
     await visitor.inAddress('attr=skin:orc&');
   });
@@ -257,5 +257,19 @@ models('schedules: a model whose schedule does not end in noise is warned of', a
     await visitor.radio('Schedules', 'zero terminal SNR').check({ force: true });
     await visitor.inAddress('&terminal=zero');
     await page.getByRole('row', { name: /^linear 0 0 ends in noise/ }).waitFor();
+  });
+});
+
+test('what another model starts with otherwise is said', async (url) => {
+  await visit(`${url}#reverse?steps=2&batch=1`, async (visitor) => {
+    const note = visitor.page
+      .getByRole('alert')
+      .getByText('portraits starts otherwise: η is 1, and was 0.');
+    await visitor.atEnd();
+    await picker(visitor).selectOption('portraits');
+    await note.waitFor();
+    await picker(visitor).selectOption('digits');
+    await visitor.page.getByRole('alert').getByText('η is 0, and was 1.').waitFor();
+    assert.equal(await note.count(), 0);
   });
 });

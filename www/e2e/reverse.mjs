@@ -186,3 +186,17 @@ test('the golden vector is run by itself', async (url) => {
     assert.match(text, /^Equals PyTorch/);
   });
 });
+
+test('a tap on a step that is not there yet says what makes it', async (url) => {
+  await visit(`${url}#reverse?steps=200&batch=1&class=2&guidance=1`, async (visitor) => {
+    const hint = visitor.page.getByText(
+      /^Step 190 is not computed yet: Play makes what comes after/,
+    );
+    await visitor.atStep(2);
+    await visitor.timeline.fill('190');
+    await hint.waitFor();
+    assert.ok((await visitor.position()).at < 190);
+    await visitor.button('Play').click();
+    await visitor.until('it is not said any more', async () => (await hint.count()) === 0);
+  });
+});

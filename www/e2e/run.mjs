@@ -8,6 +8,7 @@ import './schedules.mjs';
 import './forward.mjs';
 import './pictures.mjs';
 import './states.mjs';
+import './history.mjs';
 import './cpu.mjs';
 import './branches.mjs';
 import './race.mjs';
@@ -19,6 +20,10 @@ import './offline.mjs';
 import './proof.mjs';
 import './exports.mjs';
 import './own-model.mjs';
+import './input.mjs';
+import './ways-beginner.mjs';
+import './ways-lecturer.mjs';
+import './ways-engineer.mjs';
 import { closeFixtures } from './models.mjs';
 
 const server = await serveDist();

@@ -45,6 +45,40 @@ test('samplers: each of the engine’s draws a digit', async (url) => {
   await visit(url + link(`sampler=ddim&steps=${steps}`), body, toTheEnd);
 });
 
+const LENSES = [NOISY, /^x nought hat/, /^epsilon hat/, /^delta/];
+
+test('samplers: what one refuses leaves all as it was, and is forgotten with the next run', async (url) => {
+  await visit(url + link('sampler=ddim&steps=5'), async (visitor) => {
+    const { page } = visitor;
+    const alert = page.getByRole('alert');
+    const seen = () => Promise.all(LENSES.map((lens) => visitor.grab(lens, SIDE)));
+    const said = async () => [
+      await page.getByRole('group', { name: 'Lenses' }).innerText(),
+      await page.getByText('network calls', { exact: false }).first().innerText(),
+      await page.getByRole('region', { name: 'Frames and branches' }).innerText(),
+    ];
+    await visitor.atEnd();
+    await page.getByRole('spinbutton', { name: 'Steps' }).fill('2');
+    await page.keyboard.press('Enter');
+    await visitor.inAddress('&steps=2&');
+    await visitor.until('a new run', async () => (await visitor.position()).of === 2);
+    await visitor.atEnd();
+    await page.getByRole('heading', { name: 'What this step did' }).waitFor();
+    const before = [await visitor.pixels('x_t', 2), await seen(), await said()];
+
+    await visitor.sampler.selectOption('pndm');
+    await alert.getByText('PNDM needs 4 steps or more, and has 2: choose more').waitFor();
+    assert.deepEqual(await visitor.position(), { at: 2, of: 2 });
+    await page.getByRole('heading', { name: 'What this step did' }).waitFor();
+    const after = [await visitor.pixels('x_t', 2), await seen(), await said()];
+    assert.deepEqual(after, before);
+
+    await visitor.sampler.selectOption('euler');
+    await visitor.until('the note has gone', async () => (await alert.count()) === 0);
+    await visitor.atEnd();
+  });
+});
+
 test('samplers: RK45 finds its own steps, and counts its network calls', async (url) => {
   await visit(url + link('sampler=rk45&steps=3&tolerance=0.01'), async (visitor) => {
     const { page } = visitor;
@@ -151,7 +185,7 @@ test('samplers: a link carries the name with its plus signs', async (url) => {
 
 test('samplers: an unknown one in a link falls back with a note', async (url) => {
   await visit(url + link('sampler=magic&steps=5'), async (visitor) => {
-    await visitor.page.getByRole('alert').getByText('no sampler “magic”').waitFor();
+    await visitor.page.getByRole('alert').getByText('sampler “magic”').waitFor();
     await visitor.atEnd();
     assert.equal(await visitor.sampler.inputValue(), 'ddim');
     await visitor.inAddress('&sampler=ddim&');

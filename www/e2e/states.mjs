@@ -143,10 +143,10 @@ test('a second visit takes the weights from the cache', async (url) => {
 test('a damaged link falls back with a note', async (url) => {
   await visit(`${url}#dreams?steps=lots&batch=1&class=77`, async (visitor) => {
     const note = visitor.page.getByRole('alert');
-    await note.getByText('no station “dreams”').waitFor();
+    await note.getByText('station “dreams”').waitFor();
     await note.getByText('steps “lots”').waitFor();
     await visitor.atStep(1);
-    await note.getByText('no class 77').waitFor();
+    await note.getByText('class 77').waitFor();
     await visitor.button('Close the note').click();
     assert.equal(await note.count(), 0);
   });

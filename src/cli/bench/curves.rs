@@ -1,14 +1,14 @@
 //! Cost against work: passes of more samples, of larger images, and runs of more steps.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use plotters::prelude::*;
 use reverie::machine::Machine;
-use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
+use reverie::session::Model;
 use serde::Serialize;
 
 use super::clock::Clock;
+use super::runs;
 use crate::cli::error::CliError;
 
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -93,27 +93,8 @@ async fn pass<M: Machine>(
 }
 
 async fn run<M: Machine>(machine: &mut M, model: &Model, steps: usize) -> Result<f64, CliError> {
-    let recipe = Recipe {
-        sampler: Some("ddim".into()),
-        scheduler: None,
-        steps,
-        batch: 1,
-        first_sample: 0,
-        size: None,
-        condition: Condition::Free,
-        options: Default::default(),
-        noise: NoiseSource::Seed(0),
-        keep_bytes: 0,
-    };
-    let start = Instant::now();
-    let mut run = Run::start(machine, model, &recipe)?;
-    while !run.is_done() {
-        run.step(machine);
-    }
-    run.read_sample(machine).await?;
-    let ms = 1000.0 * start.elapsed().as_secs_f64();
-    run.release(machine, model);
-    Ok(ms)
+    let seconds = runs::once(machine, model, (1, steps)).await?;
+    Ok(1000.0 * (seconds.start + seconds.steps))
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Part, Pass, Report};
+use super::{Part, Pass, Report, Runs};
 
 pub fn of(report: &Report) -> String {
     let mut text = format!(
@@ -10,6 +10,13 @@ pub fn of(report: &Report) -> String {
         report.device, report.roof.gflop_per_second, report.roof.gigabytes_per_second
     );
     report.passes.iter().for_each(|pass| add_pass(&mut text, pass));
+    for Runs { model, batch, steps, runs, start_ms, loop_ms } in &report.runs {
+        let _ = write!(
+            text,
+            "\n\n{model}, batch {batch}, {steps} DDIM steps: {loop_ms:.2} ms from the first submission to the \
+             sample, after a start of {start_ms:.2} ms (medians of {runs} runs)"
+        );
+    }
     text
 }
 
@@ -27,21 +34,25 @@ fn add_pass(text: &mut String, pass: &Pass) {
         mebibytes(pass.scratch_bytes),
         mebibytes(pass.live_bytes),
     );
+    if let Some(ms) = pass.device_ms {
+        let _ = write!(text, "\n{ms:.2} ms in its dispatches by the device's own clock");
+    }
     if pass.parts.is_empty() {
         return;
     }
     let _ = write!(
         text,
-        "\n{:<18} {:<22} {:>5} {:>9} {:>5} {:>9} {:>8} {:>5}",
-        "kernel", "shape", "times", "ms", "%", "GFLOP/s", "GB/s", "roof"
+        "\n{:<18} {:<22} {:>5} {:>9} {:>9} {:>5} {:>9} {:>8} {:>5}",
+        "kernel", "shape", "times", "ms", "by clock", "%", "GFLOP/s", "GB/s", "roof"
     );
     let all: f64 = pass.parts.iter().map(|part| part.ms).sum();
     for part in &pass.parts {
-        let Part { kernel, shape, dispatches, ms, gflop_per_second, gigabytes_per_second, share } = part;
+        let Part { kernel, shape, dispatches, ms, gflop_per_second, gigabytes_per_second, share, .. } = part;
+        let by_clock = part.device_ms.map_or("-".into(), |ms| format!("{ms:.3}"));
         let (of_all, of_roof) = (100.0 * ms / all, 100.0 * share);
         let _ = write!(
             text,
-            "\n{kernel:<18} {shape:<22} {dispatches:>5} {ms:>9.3} {of_all:>5.1} {gflop_per_second:>9.2} \
+            "\n{kernel:<18} {shape:<22} {dispatches:>5} {ms:>9.3} {by_clock:>9} {of_all:>5.1} {gflop_per_second:>9.2} \
              {gigabytes_per_second:>8.2} {of_roof:>4.0}%"
         );
     }

@@ -53,8 +53,8 @@ pub enum PlanError {
     Option { key: &'static str, value: String, change: &'static str },
     #[error("{steps} steps fall twice on timestep {timestep}; choose fewer steps or another spacing")]
     Repeated { timestep: f32, steps: usize },
-    #[error("{steps} steps; choose from {least} to {most}, or set {without}")]
-    TooFewSteps { steps: usize, least: usize, most: usize, without: &'static str },
+    #[error("{sampler} needs {least} steps or more, and has {steps}: choose more, or another sampler")]
+    TooFewSteps { sampler: &'static str, steps: usize, least: usize },
     #[error("guidance_scale is {0}; it must be a finite number")]
     GuidanceScale(f32),
     #[error("{0:?} is no threshold: a clip range and a maximum must be above 0, a ratio from 0 to 1")]

@@ -37,8 +37,8 @@ fn plan(setting: &Setting) -> Result<Vec<Row>, PlanError> {
         return solver.plms(&timesteps);
     }
     if setting.steps < 4 {
-        let (steps, most) = (setting.steps, setting.schedule.num_train_timesteps());
-        return Err(PlanError::TooFewSteps { steps, least: 4, most, without: "skip_prk_steps true" });
+        let (sampler, steps) = (PNDM.title, setting.steps);
+        return Err(PlanError::TooFewSteps { sampler, steps, least: 4 });
     }
     let warm_up = timesteps.windows(2).take(3).enumerate();
     let mut rows = Vec::new();

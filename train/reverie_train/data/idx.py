@@ -26,22 +26,26 @@ GARMENTS = [
 ]
 
 
-def load_mnist(config: DataConfig, root: Path, split: str) -> Dataset:
+def load_mnist(config: DataConfig, root: Path, split: str, device: torch.device | str) -> Dataset:
     return _load(
         config,
         root,
         split,
+        device,
         datasets.MNIST,
         [str(digit) for digit in range(10)],
         "Trained on MNIST (LeCun, Cortes, Burges), from the mirror rasbt/mnist-pngs (MIT).",
     )
 
 
-def load_fashion_mnist(config: DataConfig, root: Path, split: str) -> Dataset:
+def load_fashion_mnist(
+    config: DataConfig, root: Path, split: str, device: torch.device | str
+) -> Dataset:
     return _load(
         config,
         root,
         split,
+        device,
         datasets.FashionMNIST,
         GARMENTS,
         "Trained on Fashion-MNIST (Xiao, Rasul, Vollgraf 2017), (c) 2017 Zalando SE (MIT).",
@@ -49,7 +53,13 @@ def load_fashion_mnist(config: DataConfig, root: Path, split: str) -> Dataset:
 
 
 def _load(
-    config: DataConfig, root: Path, split: str, upstream: type, names: list[str], credits: str
+    config: DataConfig,
+    root: Path,
+    split: str,
+    device: torch.device | str,
+    upstream: type,
+    names: list[str],
+    credits: str,
 ) -> Dataset:
     # torchvision checks the MD5 of upstream's archives; a lossless repack has another one. Its
     # layout is kept and its downloader used, but the archives are read here.
@@ -61,12 +71,15 @@ def _load(
     labels = read_idx(raw / f"{prefix}-labels-idx1-ubyte.gz")
     if len(images) != len(labels):
         raise DataError(f"{raw} has {len(images)} images and {len(labels)} labels: delete it")
+    first = config.train_images if split == "train" else config.test_images
+    if first:
+        images, labels = images[:first], labels[:first]
     pad = config.pad
     return Dataset(
-        images=F.pad(images.unsqueeze(1), (pad, pad, pad, pad), value=0),
-        labels=labels.long().unsqueeze(1),
+        images=F.pad(images.unsqueeze(1), (pad, pad, pad, pad), value=0).to(device),
+        labels=labels.long().unsqueeze(1).to(device),
         attributes=[Attribute("class", "Class", names)],
-        visible=torch.ones(len(labels), 1, dtype=torch.bool),
+        visible=torch.ones(len(labels), 1, dtype=torch.bool, device=device),
         licence="MIT",
         credits=credits,
         artists=[],

@@ -1,28 +1,26 @@
 """Portraits composed from the Liberated Pixel Cup's character layers, labelled by what is worn.
 
 Every layer sheet shows the same poses at the same places, so that a portrait is one crop of each,
-drawn on top of one another. `lpc.toml` names what there is.
+drawn on top of one another. `lpc.toml` names what there is, of portraits and of figures.
 """
 
 import random
-import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
+from itertools import product
 from pathlib import Path
+from typing import ClassVar, Self
 
-import numpy as np
 import torch
-from PIL import Image, ImageChops, UnidentifiedImageError
 
 from ..config import DataConfig
+from .composer import Composer, Sheets
+from .layers import SOURCE, Layers
 from .types import Attribute, DataError, Dataset
 
-SOURCE = "https://github.com/jrconway3/Universal-LPC-spritesheet"
-# Row 10 of the 64x64 frames is the walk towards the viewer, and its first frame stands still; in
-# it, head and shoulders.
-CROP = (16, 640 + 12, 48, 640 + 44)
-BACKGROUND = (133, 150, 168, 255)
+BACKGROUND = (133, 150, 168)
 TITLES = {
     "body": "Body",
     "skin": "Skin",
@@ -53,27 +51,38 @@ Portrait = dict[str, str]
 
 @dataclass(frozen=True)
 class Wardrobe:
-    """A checkout of the sheets and the vocabulary over it."""
+    """The sheets and the vocabulary over them: what a portrait may be made of."""
 
-    root: Path
+    layers: Layers
     table: dict[str, dict]
 
+    titles: ClassVar[dict[str, str]] = TITLES
+    # Those whose values are cut to fit: drawn only with the bodies that the table names.
+    fitted: ClassVar[tuple[str, ...]] = ("clothing",)
+    rows: ClassVar[slice] = slice(12, 44)  # of the frame: head and shoulders
+
     @classmethod
-    def open(cls, root: Path) -> "Wardrobe":
-        if not root.is_dir():
-            raise DataError(f"{root} is missing: clone {SOURCE} there, or give another --data")
-        return cls(root, tomllib.loads(Path(__file__).with_name("lpc.toml").read_text()))
+    def open(cls, root: Path) -> Self:
+        table = tomllib.loads(Path(__file__).with_name("lpc.toml").read_text())
+        return cls(Layers(root), table)
+
+    @property
+    def root(self) -> Path:
+        return self.layers.root
 
     @cached_property
     def attributes(self) -> list[Attribute]:
-        values = {name: list(self.table[name]) for name in TITLES if name != "clothing"}
-        values["clothing"] = [value for fit in self.table["clothing"].values() for value in fit]
-        return [Attribute(name, title, values[name]) for name, title in TITLES.items()]
+        def values(name: str) -> list[str]:
+            if name not in self.fitted:
+                return list(self.table[name])
+            return [value for fit in self.table[name].values() for value in fit]
+
+        return [Attribute(name, title, values(name)) for name, title in self.titles.items()]
 
     def draw(self, chance: random.Random, wish: Portrait | None = None) -> Portrait:
         """A random portrait that has the wish's values; others are as likely as their fellows."""
         wish = wish or {}
-        body = wish.get("body") or chance.choice(self._bodies(wish.get("clothing")))
+        body = wish.get("body") or chance.choice(self._bodies(wish))
         beardless = BEARDLESS_MALE if body == "male" else BEARDLESS_FEMALE
 
         def pick(name: str, first: float) -> str:
@@ -87,92 +96,90 @@ class Wardrobe:
             "hairstyle": pick("hairstyle", BALD),
             "hair": chance.choice(list(self.table["hair"])),
             "beard": pick("beard", beardless),
-            "clothing": chance.choice(list(self._garments(body))),
+            "clothing": chance.choice(list(self._cut("clothing", body))),
             "headwear": pick("headwear", BAREHEADED),
         } | wish
 
-    def _garments(self, body: str) -> dict[str, list[str]]:
-        return self.table["clothing"]["both"] | self.table["clothing"][body]
+    def _cut(self, name: str, body: str) -> dict[str, list[str]]:
+        """The values of a fitted attribute that the body can wear, and their sheets."""
+        return self.table[name]["both"] | self.table[name].get(body, {})
 
-    def _bodies(self, clothing: str | None) -> list[str]:
-        """Those that the clothing is cut for."""
-        fits = [b for b in self.table["body"] if clothing is None or clothing in self._garments(b)]
+    def _bodies(self, wish: Portrait) -> list[str]:
+        """Those that what is wished for is cut for."""
+        worn = [name for name in self.fitted if name in wish]
+        fits = [
+            body
+            for body in self.table["body"]
+            if all(wish[name] in self._cut(name, body) for name in worn)
+        ]
         if not fits:
-            raise DataError(f"there is no clothing {clothing!r}")
+            raise DataError("there is no " + " and ".join(f"{n} {wish[n]!r}" for n in worn))
         return fits
 
-    def compose(self, portrait: Portrait) -> Image.Image:
-        """The picture, RGB 32x32."""
-        image = Image.new("RGBA", (32, 32), BACKGROUND)
-        hat = self._headwear(portrait)
-        for path in self._underneath(portrait):
-            image.alpha_composite(self.layer(path))
-        if hair := self._hair(portrait):
-            layer = self.layer(hair)
-            if hat and "tiara" not in portrait["headwear"]:
-                layer = below(layer, self.layer(hat))
-            image.alpha_composite(layer)
-        if hat:
-            image.alpha_composite(self.layer(hat))
-        return image.convert("RGB")
+    def visible(self, portrait: Portrait) -> set[str]:
+        """The attributes that the picture shows."""
+        return visible(portrait)
+
+    def compose(
+        self, portraits: Iterable[Portrait], device: torch.device | str = "cpu"
+    ) -> torch.Tensor:
+        """The pictures, u8 [N, 3, H, 32]."""
+        composer = Composer(self.layers, self.rows, BACKGROUND, device)
+        return composer(self.sheets(portrait) for portrait in portraits)
 
     def pixels(self, portrait: Portrait) -> torch.Tensor:
-        """The picture, u8 [3, 32, 32]."""
-        return torch.from_numpy(np.array(self.compose(portrait))).permute(2, 0, 1)
+        """The picture, u8 [3, H, 32]."""
+        return self.compose([portrait])[0]
 
-    def _underneath(self, portrait: Portrait) -> list[str]:
-        """The sheets from the body up to the facial hair."""
+    def sheets(self, portrait: Portrait) -> Sheets:
+        """What the portrait is drawn of."""
+        body, colour = portrait["body"], self.table["hair"][portrait["hair"]]
+        style = self.table["hairstyle"][portrait["hairstyle"]]
+        hat = self.table["headwear"][portrait["headwear"]].format(body=body)
+        underneath = self._skin(portrait) + self._garments("clothing", portrait)
+        if beard := self.table["beard"][portrait["beard"]]:
+            underneath.append(f"facial/{body}/{beard}/{colour}.png")
+        return Sheets(
+            underneath,
+            hair=f"hair/{body}/{style}/{colour}.png" if style else None,
+            hat=hat or None,
+            tucked=bool(hat) and "tiara" not in portrait["headwear"],
+        )
+
+    def _skin(self, portrait: Portrait) -> list[str]:
+        """The sheets of body and face."""
         body, skin = portrait["body"], self.table["skin"][portrait["skin"]]
         paths = [f"body/{body}/{skin}.png", f"body/{body}/eyes/{portrait['eyes']}.png"]
         if portrait["skin"] in ELVES:
             paths.append(f"body/{body}/ears/elvenears_{skin}.png")
-        garments = self._garments(body).get(portrait["clothing"])
-        if garments is None:
-            raise DataError(f"no {portrait['clothing']} is cut for {body}")
-        paths += [garment.format(body=body) for garment in garments]
-        if beard := self.table["beard"][portrait["beard"]]:
-            paths.append(f"facial/{body}/{beard}/{self.table['hair'][portrait['hair']]}.png")
         return paths
 
-    def _hair(self, portrait: Portrait) -> str | None:
-        style = self.table["hairstyle"][portrait["hairstyle"]]
-        colour = self.table["hair"][portrait["hair"]]
-        return f"hair/{portrait['body']}/{style}/{colour}.png" if style else None
+    def _garments(self, name: str, portrait: Portrait) -> list[str]:
+        """The sheets of what is worn as the attribute `name`."""
+        body = portrait["body"]
+        sheets = self._cut(name, body).get(portrait[name])
+        if sheets is None:
+            raise DataError(f"no {portrait[name]} is cut for {body}")
+        return [sheet.format(body=body) for sheet in sheets]
 
-    def _headwear(self, portrait: Portrait) -> str | None:
-        path = self.table["headwear"][portrait["headwear"]]
-        return path.format(body=portrait["body"]) or None
-
-    def layer(self, path: str) -> Image.Image:
-        return _crop(self.root / path)
+    def every_sheet(self) -> set[str]:
+        """The paths of all that anyone may be drawn of."""
+        paths: set[str] = set()
+        for body, colour in product(self.table["body"], self.table["hair"]):
+            bare = {
+                "body": body,
+                "hair": colour,
+                "clothing": next(iter(self._cut("clothing", body))),
+            }
+            plain = self.draw(random.Random(0), bare)
+            for name in self.titles.keys() - {"body", "hair"}:
+                values = self._cut(name, body) if name in self.fitted else self.table[name]
+                for value in values:
+                    paths.update(self.sheets(plain | {name: value}).paths)
+        return paths
 
     def artists(self) -> list[str]:
-        """The names in AUTHORS.txt: each is a line of its own, underlined."""
-        path = self.root / "AUTHORS.txt"
-        try:
-            text = path.read_text("utf-8-sig", errors="replace")
-        except OSError as error:
-            raise DataError(f"{path}: {error}; the checkout is incomplete") from error
-        return list(dict.fromkeys(re.findall(r"^(\S.*?)\s*\n-{3,}\s*$", text, re.MULTILINE)))
-
-
-@cache
-def _crop(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as sheet:
-            return sheet.convert("RGBA").crop(CROP)
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{path}: {error}; the checkout of {SOURCE} is incomplete") from error
-
-
-def below(hair: Image.Image, hat: Image.Image) -> Image.Image:
-    """The hair without what would stick out above the hat."""
-    worn = np.asarray(hat.getchannel("A")) > 127
-    above = np.flip(np.maximum.accumulate(np.flip(worn, 0), 0), 0) & ~worn
-    kept = Image.fromarray(np.where(above, 0, 255).astype(np.uint8))
-    hair = hair.copy()
-    hair.putalpha(ImageChops.multiply(hair.getchannel("A"), kept))
-    return hair
+        return self.layers.artists()
 
 
 def visible(portrait: Portrait) -> set[str]:
@@ -186,24 +193,34 @@ def visible(portrait: Portrait) -> set[str]:
     return shown
 
 
-def load_portraits(config: DataConfig, root: Path, split: str) -> Dataset:
+def load_portraits(
+    config: DataConfig, root: Path, split: str, device: torch.device | str
+) -> Dataset:
     """`config.train_images` or `config.test_images` portraits; no test portrait is a train one."""
-    wardrobe = Wardrobe.open(root / "LPC")
+    return load_drawn(Wardrobe.open(root / "LPC"), config, split, device)
+
+
+def load_drawn(
+    wardrobe: Wardrobe, config: DataConfig, split: str, device: torch.device | str
+) -> Dataset:
+    """A split of random characters of the wardrobe, drawn on the device."""
     train = _draw(wardrobe, config.train_images, seed=1, without=set())
     portraits = train
     if split == "test":
         portraits = _draw(wardrobe, config.test_images, seed=2, without=set(train))
-    names = list(TITLES)
+    names = list(wardrobe.titles)
     attributes = wardrobe.attributes
     index = [{value: i for i, value in enumerate(a.values)} for a in attributes]
     dressed = [dict(zip(names, values, strict=True)) for values in portraits]
+    shown = [wardrobe.visible(portrait) for portrait in dressed]
     return Dataset(
-        images=torch.stack([wardrobe.pixels(portrait) for portrait in dressed]),
+        images=wardrobe.compose(dressed, device),
         labels=torch.tensor(
-            [[index[i][value] for i, value in enumerate(values)] for values in portraits]
+            [[index[i][value] for i, value in enumerate(values)] for values in portraits],
+            device=device,
         ),
         attributes=attributes,
-        visible=torch.tensor([[name in visible(p) for name in names] for p in dressed]),
+        visible=torch.tensor([[name in shows for name in names] for shows in shown], device=device),
         licence="CC-BY-SA 3.0",
         credits="Trained on layers of the Liberated Pixel Cup's characters, from the Universal LPC "
         f"spritesheet ({SOURCE}), CC-BY-SA 3.0 / GPL 3.0, by the artists named here.",

@@ -61,31 +61,37 @@ class Judgement:
 
 @torch.no_grad()
 def judge(classifier: Classifier, images: torch.Tensor) -> Judgement:
-    """Of samples, f32 in [-1, 1], or of a data set's images, u8."""
+    """Of samples, f32 in [-1, 1], or of a data set's images, u8. What it says is on the CPU."""
     classifier.eval()
+    device = next(classifier.parameters()).device
     labels, features = [], []
-    for batch in images.split(500):
+    for part in images.split(500):
+        batch = part.to(device)
         seen = classifier.body(to_samples(batch) if batch.dtype == torch.uint8 else batch)
         labels.append(torch.stack([head(seen).argmax(1) for head in classifier.heads], 1))
         features.append(seen)
-    return Judgement(torch.cat(labels), torch.cat(features))
+    return Judgement(torch.cat(labels).cpu(), torch.cat(features).cpu())
 
 
 def train_classifier(train: Dataset, shift: int, epochs: int, seed: int) -> Classifier:
-    """Trains on `train`, its images moved by up to `shift` pixels, on what they show."""
+    """Trains on `train`, its images moved by up to `shift` pixels, on what they show.
+
+    It does so where the images are.
+    """
     torch.manual_seed(seed)
+    device = train.images.device
     classifier = Classifier(train.attributes, train.images.shape[1])
-    classifier.to(memory_format=torch.channels_last)
+    classifier.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=PEAK_LEARNING_RATE)
     steps = epochs * len(train) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LEARNING_RATE, steps)
-    shuffle = Shuffle(len(train), seed)
+    shuffle = Shuffle(len(train), seed, device)
     for step in trange(steps, desc="classifier", unit="step", mininterval=5):
-        indices = torch.tensor([shuffle[step * BATCH + offset] for offset in range(BATCH)])
+        indices = shuffle.batch(step * BATCH, BATCH)
         moved = torch.randint(-shift, shift + 1, (2,)).tolist()
         images = train.pixels(indices).roll(moved, dims=(2, 3))
         labels = train.labels[indices].masked_fill(~train.visible[indices], -100)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             outputs = classifier(images.contiguous(memory_format=torch.channels_last))
         loss = sum(
             F.cross_entropy(output.float(), wanted, label_smoothing=0.05, ignore_index=-100)
@@ -106,9 +112,9 @@ def load_or_train(path: Path, train: Dataset, shift: int, epochs: int = 3) -> Cl
         partial = path.with_suffix(".partial")
         torch.save(classifier.state_dict(), partial)
         partial.replace(path)
-    classifier = Classifier(train.attributes, train.images.shape[1])
+    classifier = Classifier(train.attributes, train.images.shape[1]).to(train.images.device)
     try:
-        classifier.load_state_dict(torch.load(path, weights_only=True))
+        classifier.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, KeyError) as error:
         raise ValueError(f"{path} is not this data set's classifier: remove it") from error
     return classifier.eval()

@@ -56,3 +56,8 @@ def entropy(labels: torch.Tensor) -> float:
     shares = labels.bincount().float() / len(labels)
     shares = shares[shares > 0]
     return float(-(shares * shares.log2()).sum())
+
+
+def psnr(seen: torch.Tensor, images: torch.Tensor) -> float:
+    """Decibels of the mean squared error over all images, whose values lie in [-1, 1]."""
+    return (10 * torch.log10(4 / (seen - images).square().mean())).item()

@@ -7,6 +7,7 @@ import {
   isLoss,
   problemOf,
   type FromWorker,
+  type Problem,
   type Question,
   type ThreadName,
   type ToWorker,
@@ -16,14 +17,17 @@ import { race } from './racing';
 import { Recovery } from './recovery';
 import { makeShaders } from './shaders';
 import { spans, trace, traced } from './startup';
+import { ShaderTrial } from './trial';
+import { tryShaders } from './trying';
 import type { Engine, RaceWish, Surface } from './types';
 import { fetchGolden, purgeCache } from './weights';
 
 type Boot = Extract<ToWorker, { type: 'boot' }>;
-type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' }>;
+type AboutRun = Exclude<ToWorker, { type: 'boot' | 'model' | 'visible' }>;
 
 interface Desk extends Found {
   player: Player;
+  trial: ShaderTrial;
 }
 
 /** What the desk hears and speaks through: a worker's global scope, or one end of a channel. */
@@ -38,7 +42,9 @@ let thread: ThreadName;
 let desk: Promise<Desk>;
 let base: string;
 let origin: number;
-let loaded: (Desk & Opened) | undefined;
+let loaded: (Desk & Opened & { name: string }) | undefined;
+/** Counts what takes the engine time: beside that nothing can be measured. */
+let work = 0;
 /** Counts the models that were asked for: only the latest one is opened. */
 let wishes = 0;
 const recovery = new Recovery(
@@ -60,9 +66,9 @@ function fail(thrown: unknown): void {
 }
 
 /** A run that finds no step short enough ends alone: another recipe may do. */
-function failRun(thrown: unknown): void {
+function failRun(thrown: unknown, generation: number): void {
   const problem = problemOf(thrown);
-  if (problem.name === 'RecipeInvalid') post({ type: 'refused', wish: 'run', problem });
+  if (problem.name === 'RecipeInvalid') post({ type: 'refused', wish: 'run', generation, problem });
   else fail(thrown);
 }
 
@@ -86,46 +92,51 @@ async function makeShadersFor(engine: Engine, config: Coming['config']): Promise
   });
 }
 
-async function createDesk(preference: Preference, { config, opened }: Coming): Promise<Desk> {
-  const weights = opened.then(
-    (model) => model.weights,
-    () => undefined,
-  );
-  const first = { weights, makeShaders: (engine: Engine) => makeShadersFor(engine, config) };
-  const found = await findEngine(preference, first, (key, trial) => {
-    post({ type: 'trial', key, trial });
-  });
+async function createDesk(preference: Preference): Promise<Desk> {
+  const found = await findEngine(preference);
+  const { engine, chosen, untried } = found;
   post({ type: 'samplers', samplers: found.module.samplers() });
   install(found);
+  const trial = new ShaderTrial(untried !== null, tryShaders, (came) => {
+    post({ type: 'tried', key: untried ?? '', chosen: { ...chosen, ...came } });
+  });
   let started: number | undefined;
+  let length = 0;
   const player = new Player(
-    found.engine,
+    engine,
     (generation, run) => {
       started ??= performance.now();
+      length = run.steps.length;
+      work++;
       post({ type: 'started', generation, run });
     },
     (position) => {
       if (started !== undefined && position.ms_per_step > 0) trace('first step', started);
       post({ type: 'frame', ...position });
+      if (position.motion !== 'rest') work++;
+      else if (loaded && position.computed === length) {
+        trial.rest({ engine, model: loaded, work: () => work });
+      }
     },
     failRun,
   );
-  return { ...found, player };
+  return { ...found, player, trial };
 }
 
 /** Another engine takes the place of one whose device is gone, with the same model and run. */
 async function rebuild(): Promise<void> {
   const before = desk;
   desk = (async () => {
-    const { module, chosen, player } = await before;
+    const known = await before;
+    const { module, player } = known;
     const engine = await module.Engine.create();
-    install({ module, engine, chosen });
+    install({ ...known, engine });
     if (loaded) {
       engine.load(loaded.weights);
       loaded.engine = engine;
     }
     player.resume(engine);
-    return { module, engine, chosen, player };
+    return { ...known, engine };
   })();
   await desk;
   post({ type: 'recovered' });
@@ -151,6 +162,7 @@ async function prepare(
 /** Opens a model in the place of the one that is there, which comes back if it cannot be. */
 async function open(name: string, fetch: (current: () => boolean) => Coming): Promise<void> {
   const wish = ++wishes;
+  work++;
   const current = () => wish === wishes;
   loaded?.player.clear();
   let emptied = false;
@@ -166,7 +178,7 @@ async function open(name: string, fetch: (current: () => boolean) => Coming): Pr
     const model = await traced('upload', () =>
       engine.load(opened.weights, coming.upload.networkFor(engine)),
     );
-    loaded = { ...at, ...opened };
+    loaded = { ...at, ...opened, name };
     post({ type: 'ready', name, model, schedule: engine.schedule() });
   } catch (thrown) {
     if (!current()) return;
@@ -181,12 +193,15 @@ async function boot(message: Boot): Promise<void> {
   const { model, preference } = message;
   await open(model, (current) => {
     const coming = fetchModelOf(model, current);
-    desk = createDesk(preference, coming);
+    desk = createDesk(preference);
     return coming;
   });
   const files = Object.values(models).flatMap((model) => model.files);
   void purgeCache(files).catch(() => undefined);
 }
+
+/** What measures, or computes much: it waits for the end of a trial. */
+const LARGE: Question['ask'][] = ['self_test', 'clock_grain', 'time_kernel', 'benchmark'];
 
 /** A long way is gone in pieces, and other messages come between them. */
 async function followChain(engine: Engine, timestep: number, noiseSeed: number) {
@@ -197,9 +212,10 @@ async function followChain(engine: Engine, timestep: number, noiseSeed: number) 
 }
 
 async function answer(
-  { module, engine, weights, files, folder }: Desk & Opened,
+  { module, engine, weights, files, folder, trial }: Desk & Opened,
   question: Question,
 ) {
+  if (LARGE.includes(question.ask)) await trial.over;
   switch (question.ask) {
     case 'pixels':
       return engine.frame_pixels(question.surface, question.frame);
@@ -239,21 +255,31 @@ async function answer(
 }
 
 /** A wish that the engine refuses by name (a class out of range) ends nothing. */
-function attempt(wish: 'run' | 'forward', work: () => void): void {
+function attempt(work: () => void, refuse: (problem: Problem) => void): void {
   try {
     work();
   } catch (thrown) {
     if (isLoss(thrown)) throw thrown;
-    post({ type: 'refused', wish, problem: problemOf(thrown) });
+    refuse(problemOf(thrown));
   }
 }
+
+const refuseForward = (problem: Problem) => {
+  post({ type: 'refused', wish: 'forward', problem });
+};
+
+const refuseRun = (generation: number) => (problem: Problem) => {
+  post({ type: 'refused', wish: 'run', generation, problem });
+};
 
 /** The latest race, or what ended it. */
 let racing = 0;
 
-async function startRace({ engine }: Desk, id: number, wish: RaceWish): Promise<void> {
+async function startRace({ engine, player }: Desk, id: number, wish: RaceWish): Promise<void> {
   racing = id;
+  work++;
   const isCurrent = () => racing === id;
+  player.hold(true);
   try {
     await race(engine, wish, (news) => post({ type: 'race', id, news }), isCurrent);
     if (isCurrent()) engine.end_race();
@@ -261,6 +287,8 @@ async function startRace({ engine }: Desk, id: number, wish: RaceWish): Promise<
     if (!isCurrent()) return;
     post({ type: 'refused', wish: 'race', problem: problemOf(thrown) });
     if (isLoss(thrown)) fail(thrown);
+  } finally {
+    if (isCurrent()) player.hold(false);
   }
 }
 
@@ -279,19 +307,26 @@ function handle(message: AboutRun, at: Desk & Opened): void {
   const { engine, player } = at;
   switch (message.type) {
     case 'run':
-      attempt('run', () => {
+      attempt(() => {
         const { generation, route, motion, stop_at } = message;
         const start = performance.now();
         player.start(generation, route, motion, stop_at);
         trace('run', start);
-      });
+      }, refuseRun(message.generation));
       break;
-    case 'fork':
-      attempt('run', () => {
-        const { generation, branch, replaces, fork, motion } = message;
-        player.fork(generation, branch, replaces, fork, motion);
-      });
+    case 'fork': {
+      const { generation, branch, replaces, fork, motion } = message;
+      attempt(
+        () => {
+          player.fork(generation, branch, replaces, fork, motion);
+        },
+        (problem) => {
+          refuseRun(generation)(problem);
+          player.stay();
+        },
+      );
       break;
+    }
     case 'select':
       player.select(message.generation, message.branch, message.frame);
       break;
@@ -299,7 +334,7 @@ function handle(message: AboutRun, at: Desk & Opened): void {
       player.close(message.generation, message.branch);
       break;
     case 'move':
-      player.move(message.turn, message.motion);
+      player.move(message.turn, message.motion, message.stop_at);
       break;
     case 'step':
       player.step(message.turn);
@@ -307,26 +342,24 @@ function handle(message: AboutRun, at: Desk & Opened): void {
     case 'show':
       player.show(message.turn, message.frame);
       break;
-    case 'visible':
-      player.setVisible(message.visible);
-      break;
     case 'race':
       void startRace(at, message.id, message.wish);
       break;
     case 'end_race':
       racing = message.id;
       engine.end_race();
+      player.hold(false);
       break;
     case 'forward_image':
-      attempt('forward', () => {
+      attempt(() => {
         engine.set_forward_image(message.values);
-      });
+      }, refuseForward);
       break;
     case 'forward':
-      attempt('forward', () => {
+      attempt(() => {
         const facts = engine.show_forward(message.timestep, message.noise_seed);
         post({ type: 'forward', facts });
-      });
+      }, refuseForward);
       break;
     case 'question': {
       const { id, question } = message;
@@ -351,9 +384,18 @@ function receive({ data }: MessageEvent<ToWorker>): void {
     open(model, (current) => (files ? dropped(files, base) : fetchModelOf(model, current))).catch(
       fail,
     );
+  } else if (data.type === 'visible') {
+    void setVisible(data.visible);
   } else {
     recovery.when(() => perform(data));
   }
+}
+
+/** The tab may be hidden before there is anything to play. */
+async function setVisible(visible: boolean): Promise<void> {
+  // An engine that cannot be had is told of where it was asked for.
+  const at = await desk.catch(() => null);
+  at?.player.setVisible(visible);
 }
 
 /** Answers whoever is at the other end of the wire: one engine on this thread. */

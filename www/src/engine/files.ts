@@ -17,6 +17,22 @@ export const neededFiles = (files: ModelFile[]) => files.filter((file) => file.p
 export const configOf = <T>(files: Map<string, T>) =>
   files.get('unet/config.json') ?? files.get('config.json');
 
+/** Where a program finds a model, and how its folder is laid out. */
+export interface Folder {
+  path: string;
+  /** The network's and the scheduler's files lie side by side, not in `unet/` and `scheduler/`. */
+  flat: boolean;
+  /** It says how it was noised; else that is as `DDPMScheduler()` does it. */
+  scheduled: boolean;
+}
+
+/** A folder by the paths of its files. */
+export function folderOf(path: string, files: { has: (file: string) => boolean }): Folder {
+  const flat = !files.has('unet/config.json');
+  const config = 'scheduler_config.json';
+  return { path, flat, scheduled: files.has(flat ? config : `scheduler/${config}`) };
+}
+
 /** Whether it is the network's weights. */
 export const isWeights = (file: ModelFile) => file.path.endsWith(WEIGHTS);
 

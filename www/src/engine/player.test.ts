@@ -36,11 +36,15 @@ class FakeEngine {
   made = 0;
   pending = false;
   refused = false;
+  /** Why it would start nothing and fork nothing; `roomless` has given its run back by then. */
+  refusal: Error | null = null;
+  roomless = false;
 
   branches: (ForkWish | null)[] = [];
   current = 0;
 
   start(): RunFacts {
+    if (this.refusal) throw this.refusal;
     this.computed = this.made = 0;
     this.shown = [];
     this.pending = false;
@@ -49,6 +53,7 @@ class FakeEngine {
   }
 
   fork(wish: ForkWish): RunFacts {
+    if (this.refusal) throw this.refusal;
     if (wish.origin.at > this.computed) throw new Error('not computed yet');
     this.branches.push(wish);
     this.computed = wish.origin.at;
@@ -117,6 +122,7 @@ class FakeEngine {
   ms_per_step = () => 1;
 
   show(frame: number): void {
+    if (this.roomless) throw new Error('there is no run');
     if (frame > this.computed) throw new Error(`frame ${frame} is not kept`);
     this.shown.push(frame);
   }
@@ -205,6 +211,23 @@ describe('the player', () => {
     vi.advanceTimersByTime(3000);
     expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
   });
+
+  it('goes on to a frame, and no further', () => {
+    start('rest');
+    player.move(1, 'play', 4);
+    vi.advanceTimersByTime(3000);
+    expect(last()).toMatchObject({ turn: 1, frame: 4, computed: 4, motion: 'rest' });
+  });
+
+  it.each(['play', 'finish'] as const)(
+    'comes to its end where it is to stop after it: %s',
+    (motion) => {
+      start(motion, 900);
+      vi.advanceTimersByTime(3000);
+      expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 
   it('finishes without showing the way', () => {
     start('finish');
@@ -329,6 +352,128 @@ describe('the player', () => {
   });
 });
 
+describe('forks that cannot be', () => {
+  const fork = (at: number): Fork => ({ at, spread: null, noise: 0, recipe });
+
+  it('are left out where they come after the end, and the run comes to it', () => {
+    player.start(1, { ...route, forks: [fork(900)] }, 'play', null);
+    vi.advanceTimersByTime(5000);
+    expect(failures).toMatchObject([
+      { name: 'RecipeInvalid', message: expect.stringContaining('fork at step 900') as string },
+    ]);
+    expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('are left out where the engine refuses them on the way', () => {
+    engine.fork = () => {
+      throw new Error('the batch stays as it is');
+    };
+    player.start(1, { ...route, forks: [fork(4), fork(7)] }, 'play', null);
+    vi.advanceTimersByTime(5000);
+    expect(failures).toEqual([new Error('the batch stays as it is')]);
+    expect(entered.map(({ branch }) => branch)).toEqual([0]);
+    expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
+  });
+
+  it('leave the branch that there is, which is told', () => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(1, 6);
+    player.fork(2, 0, null, fork(6), 'finish');
+    vi.advanceTimersByTime(1000);
+    // The branch that was to be replaced is closed before the new one is refused.
+    engine.fork = ({ replaces }) => {
+      engine.branches.splice(replaces ?? 0);
+      engine.current = 0;
+      throw new Error('there is no memory for it');
+    };
+    engine.select = (
+      (select) => (branch: number) =>
+        select(engine.branches[branch] === undefined ? engine.current : branch)
+    )(engine.select.bind(engine));
+    expect(() => {
+      player.fork(3, 0, 1, fork(6), 'play');
+    }).toThrow('no memory');
+    player.stay();
+    expect(entered.at(-1)).toMatchObject({ branch: 0, branches: [0] });
+    expect(last()).toMatchObject({ generation: 3, motion: 'rest' });
+  });
+});
+
+describe('what the engine refuses', () => {
+  const fork: Fork = { at: 4, spread: null, noise: 0, recipe };
+
+  beforeEach(() => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(3, 7);
+    engine.refusal = new Error('too few steps');
+    reports.length = 0;
+  });
+
+  it('leaves the run as it was, under the new number', () => {
+    expect(() => {
+      player.start(2, { ...route, recipe: { ...recipe, steps: 2 } }, 'play', null);
+    }).toThrow('too few steps');
+    expect(reports).toMatchObject([
+      { generation: 2, turn: 3, frame: 7, computed: 10, motion: 'rest' },
+    ]);
+    expect(engine.shown.at(-1)).toBe(7);
+    expect(vi.getTimerCount()).toBe(0);
+    player.move(4, 'play');
+    vi.advanceTimersByTime(2000);
+    expect(last()).toMatchObject({ generation: 2, frame: 10 });
+  });
+
+  it('leaves the branch as it was', () => {
+    expect(() => {
+      player.fork(2, 0, null, fork, 'play');
+    }).toThrow('too few steps');
+    expect(last()).toMatchObject({ generation: 2, frame: 7, computed: 10, motion: 'rest' });
+    engine.refusal = null;
+    player.fork(3, 0, null, fork, 'play');
+    expect(entered.at(-1)).toMatchObject({ branch: 1, origin: { branch: 0, at: 4 } });
+  });
+
+  it('leaves nothing where the run was given back to make room', () => {
+    engine.roomless = true;
+    expect(() => {
+      player.start(2, route, 'play', null);
+    }).toThrow('too few steps');
+    expect(last()).toMatchObject({ generation: 2, frame: 0, computed: 0, motion: 'rest' });
+    player.show(4, 3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('while something else comes first', () => {
+  it('waits, then goes on to where it would have come', () => {
+    start('play', 8);
+    vi.advanceTimersByTime(300);
+    player.hold(true);
+    const { frame } = last() ?? { frame: NaN };
+    reports.length = 0;
+    vi.advanceTimersByTime(5000);
+    expect(reports).toEqual([]);
+    player.hold(false);
+    vi.advanceTimersByTime(5000);
+    expect(reports[0]?.frame).toBeLessThanOrEqual(frame + 1);
+    expect(last()).toMatchObject({ frame: 8, computed: 8, motion: 'rest' });
+  });
+
+  it('stays at rest where it was at rest', () => {
+    start('finish');
+    vi.advanceTimersByTime(1000);
+    player.show(1, 4);
+    reports.length = 0;
+    player.hold(true);
+    player.hold(false);
+    vi.advanceTimersByTime(5000);
+    expect(reports).toEqual([]);
+  });
+});
+
 describe('after a loss', () => {
   const lose = () => {
     const lost = new Error('the device is gone');
@@ -388,6 +533,17 @@ describe('after a loss', () => {
     ]);
     expect(engine.branches[2]).toMatchObject({ origin: { branch: 1, at: 7, spread: null } });
     expect(last()).toMatchObject({ frame: 10, computed: 10, motion: 'rest' });
+  });
+
+  it('takes the forks that were still to come on another device, too', () => {
+    const forks: Fork[] = [2, 7].map((at) => ({ at, spread: null, noise: 1, recipe }));
+    player.start(1, { ...route, forks }, 'play', null);
+    vi.advanceTimersByTime(400);
+    expect(entered.map(({ branch }) => branch)).toEqual([0, 1]);
+    const other = lose();
+    vi.advanceTimersByTime(5000);
+    expect(other.branches.map((wish) => wish?.origin.at)).toEqual([undefined, 2, 7]);
+    expect(last()).toMatchObject({ frame: 10, motion: 'rest' });
   });
 
   it('leaves a run at a frame, and comes back to it', () => {

@@ -1,4 +1,4 @@
-import { isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
+import { forkTooLate, isLoss, type Fork, type Motion, type Position, type Route } from './protocol';
 import type { Engine, RunFacts } from './types';
 
 /** Work that may wait in the GPU's queue: enough to keep it busy, little enough to stop at once. */
@@ -33,7 +33,7 @@ export class Player {
   #engine: PlayerEngine;
   readonly #enter: (generation: number, run: RunFacts) => void;
   readonly #report: (position: Position) => void;
-  readonly #fail: (thrown: unknown) => void;
+  readonly #fail: (thrown: unknown, generation: number) => void;
   #generation = 0;
   /** Counts what is waited for, and what replaced it: an answer to neither comes too late. */
   #wait = 0;
@@ -52,6 +52,7 @@ export class Player {
   #motion: Motion = 'rest';
   #stopAt: number | null = null;
   #visible = true;
+  #held = false;
   #due = 0;
   /** When the picture that was presented last is out. */
   #out = 0;
@@ -62,7 +63,7 @@ export class Player {
     engine: PlayerEngine,
     enter: (generation: number, run: RunFacts) => void,
     report: (position: Position) => void,
-    fail: (thrown: unknown) => void,
+    fail: (thrown: unknown, generation: number) => void,
   ) {
     this.#engine = engine;
     this.#enter = enter;
@@ -73,8 +74,10 @@ export class Player {
   start(generation: number, route: Route, motion: Motion, stopAt: number | null): void {
     this.#generation = generation;
     this.#forgetWait();
-    this.#reset();
-    this.#begin(route);
+    this.#orAsItWas(() => {
+      this.#begin(route);
+    });
+    this.#frame = this.#owed = 0;
     this.#stopAt = stopAt;
     this.#motion = motion;
     this.#present(0);
@@ -94,9 +97,15 @@ export class Player {
     const { at, spread, noise, recipe } = fork;
     const route = this.#routes.get(branch);
     const origin = { branch, at, spread };
-    const facts = this.#engine.fork({ recipe, origin, noise, replaces });
+    const facts = this.#orAsItWas(() => this.#engine.fork({ recipe, origin, noise, replaces }));
     if (route) this.#branchOff(facts, route, fork);
     this.#goOn(facts, motion);
+  }
+
+  /** Nothing came of a fork: says which branch there still is. */
+  stay(): void {
+    if (this.#steps === 0) return;
+    this.#goOn(this.#engine.select(this.#branch), 'rest');
   }
 
   /** Goes to another branch, at a frame if it is kept there. */
@@ -120,10 +129,29 @@ export class Player {
     const route = this.#routes.get(this.#branch);
     if (!route) return;
     this.#owed = this.#known;
-    this.#routes.clear();
-    this.#begin(route);
+    this.#begin({ ...route, forks: [...route.forks, ...this.#forks] });
     this.#due = 0;
     this.#present(this.#frame);
+    this.#settle();
+  }
+
+  /** What the engine refuses leaves all as it was, under the number of what was asked for. */
+  #orAsItWas<T>(ask: () => T): T {
+    try {
+      return ask();
+    } catch (thrown) {
+      if (!isLoss(thrown)) this.#stay();
+      throw thrown;
+    }
+  }
+
+  #stay(): void {
+    try {
+      this.#present(this.#frame);
+    } catch {
+      // It was given back to make room for what did not fit all the same.
+      this.#reset();
+    }
     this.#settle();
   }
 
@@ -135,6 +163,7 @@ export class Player {
       this.#engine.show_forward(start.timestep, start.noise_seed);
     }
     const facts = this.#engine.start(recipe, start !== null);
+    this.#routes.clear();
     this.#routes.set(facts.branch, { ...route, forks: [] });
     this.#forks = [...forks];
     this.#take(facts);
@@ -142,17 +171,30 @@ export class Player {
 
   /** The next fork on the way, once its frame is there. */
   #forkOnTheWay(fork: Fork): number {
-    this.#forks.shift();
     const { at, spread, noise, recipe } = fork;
     const route = this.#routes.get(this.#branch);
     const origin = { branch: this.#branch, at, spread };
-    const facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    let facts: RunFacts;
+    try {
+      facts = this.#engine.fork({ recipe, origin, noise, replaces: null });
+    } catch (thrown) {
+      if (isLoss(thrown)) throw thrown;
+      this.#dropForks(thrown);
+      return 0;
+    }
+    this.#forks.shift();
     if (route) this.#branchOff(facts, route, fork);
     this.#take(facts);
     if (this.#forks.length === 0 && this.#stopAt !== null && this.#stopAt < this.#frame) {
       this.#present(this.#stopAt);
     }
     return 0;
+  }
+
+  /** The branch that is there goes on without those that were to leave it. */
+  #dropForks(thrown: unknown): void {
+    this.#forks = [];
+    this.#fail(thrown, this.#generation);
   }
 
   #branchOff(facts: RunFacts, { start, recipe, forks }: Route, fork: Fork): void {
@@ -182,9 +224,9 @@ export class Player {
     this.#settle();
   }
 
-  move(turn: number, motion: Motion): void {
+  move(turn: number, motion: Motion, stopAt: number | null = null): void {
     this.#turn = turn;
-    this.#stopAt = null;
+    this.#stopAt = stopAt;
     this.#motion = motion;
     this.#due = 0;
     this.#settle();
@@ -229,6 +271,12 @@ export class Player {
     this.#wake();
   }
 
+  /** What else the engine does meanwhile comes first; then the run goes on as if nothing had been. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#wake();
+  }
+
   #settle(): void {
     this.#tell();
     this.#wake();
@@ -249,7 +297,7 @@ export class Player {
   #wake(after = 0): void {
     clearTimeout(this.#timer);
     const idle = this.#motion === 'rest' && !this.#behind;
-    if (idle || !this.#visible) return;
+    if (idle || !this.#visible || this.#held) return;
     this.#timer = setTimeout(() => {
       try {
         this.#wake(this.#tick());
@@ -263,11 +311,11 @@ export class Player {
     clearTimeout(this.#timer);
     // After a loss it goes on as it was.
     if (!isLoss(thrown)) this.#motion = 'rest';
-    this.#fail(thrown);
+    this.#fail(thrown, this.#generation);
   }
 
   get #target(): number {
-    return this.#forks[0]?.at ?? this.#stopAt ?? this.#steps;
+    return Math.min(this.#forks[0]?.at ?? this.#stopAt ?? this.#steps, this.#steps);
   }
 
   /** Whether the device has enough to do; the first step, not yet timed, counts as endless. */
@@ -329,7 +377,8 @@ export class Player {
   /** Returns the milliseconds after which to look again. */
   #tick(): number {
     const [fork] = this.#forks;
-    if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
+    if (fork && fork.at >= this.#steps) this.#dropForks(forkTooLate(fork.at, this.#steps));
+    else if (fork && this.#computed >= fork.at) return this.#forkOnTheWay(fork);
     if (this.#behind) return this.#catchUpTick();
     return this.#motion === 'finish' ? this.#finishTick() : this.#playTick();
   }

@@ -105,8 +105,9 @@ export type EngineKind = 'gpu' | 'cpu';
 /** What is asked for; `auto` leaves it to the page. */
 export type EngineWish = 'auto' | EngineKind;
 
-/** Milliseconds a pass, on a software adapter and on the CPU engine. */
+/** Milliseconds a pass of a model, on a software adapter and on the CPU engine. */
 export interface Trial {
+  model: string;
   gpu_ms: number;
   cpu_ms: number;
 }
@@ -151,11 +152,11 @@ export type ToWorker =
   | { type: 'select'; generation: number; branch: number; frame: number }
   | { type: 'close'; generation: number; branch: number }
   /** `turn` counts these three: reports that do not know of the latest yet are out of date. */
-  | { type: 'move'; turn: number; motion: Motion }
+  | { type: 'move'; turn: number; motion: Motion; stop_at: number | null }
   | { type: 'step'; turn: number }
   | { type: 'show'; turn: number; frame: number }
   | { type: 'visible'; visible: boolean }
-  /** The run rests meanwhile; `id` tells races apart. */
+  /** The run waits meanwhile; `id` tells races apart. */
   | { type: 'race'; id: number; wish: RaceWish }
   | { type: 'end_race'; id: number }
   | { type: 'forward_image'; values: Float32Array }
@@ -187,8 +188,8 @@ export type News =
   | { type: 'shaders'; shaders: Shaders }
   | { type: 'samplers'; samplers: Sampler[] }
   | { type: 'device'; device: DeviceFacts; thread: ThreadName; chosen: Chosen }
-  /** To be remembered: another visit need not find it out again. */
-  | { type: 'trial'; key: string; trial: Trial }
+  /** The shaders were tried; a trial is to be kept: another visit need not find it out again. */
+  | { type: 'tried'; key: string; chosen: Chosen }
   | { type: 'ready'; name: string; model: ModelFacts; schedule: ScheduleFacts }
   | { type: 'started'; generation: number; run: RunFacts }
   | ({ type: 'frame' } & Position)
@@ -197,7 +198,8 @@ export type News =
   /** The device was lost, and another one is in its place: the run goes on where it was. */
   | { type: 'recovered' }
   /** A wish that could not be met: the engine goes on. */
-  | { type: 'refused'; wish: 'model' | 'run' | 'forward' | 'race'; problem: Problem }
+  | { type: 'refused'; wish: 'model' | 'forward' | 'race'; problem: Problem }
+  | { type: 'refused'; wish: 'run'; generation: number; problem: Problem }
   /** The engine cannot go on. */
   | { type: 'failed'; problem: Problem };
 
@@ -220,3 +222,17 @@ export function problemOf(thrown: unknown): Problem {
 
 /** The device is gone, or refuses its work just before it says so. */
 export const isLoss = (thrown: unknown) => problemOf(thrown).name === 'DeviceLost';
+
+/** A path ends before a fork that was to leave it. */
+export const forkTooLate = (at: number, steps: number) =>
+  Object.assign(new Error(`The fork at step ${at} is left out: the run has ${steps} steps.`), {
+    name: 'RecipeInvalid',
+  });
+/** What a browser or its adapter may be short of, so that the CPU is left. */
+const LACKS = ['NoWebGpu', 'NoAdapter', 'NoDevice'];
+
+/** What a browser is short of, if that is why there is no engine. */
+export function lackOf(thrown: unknown): Problem | null {
+  const problem = problemOf(thrown);
+  return LACKS.includes(problem.name) ? problem : null;
+}

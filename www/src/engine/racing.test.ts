@@ -4,10 +4,12 @@ import type { RaceWish } from './types';
 
 class FakeRace {
   steps = 0;
-  race = () => [
-    { steps: 100, network_calls: 100 },
-    { steps: 50, network_calls: 99 },
+  entrants = [
+    { recipe: 0, steps: 100, network_calls: 100 },
+    { recipe: 2, steps: 50, network_calls: 99 },
   ];
+  left_out = [{ recipe: 1, least_calls: 130, reason: 'too few calls' }];
+  race = () => ({ entrants: this.entrants, left_out: this.left_out });
   race_step = () => this.steps < 100 && ++this.steps > 0;
   race_pictures = () => Promise.resolve(new Float32Array([this.steps]));
 }
@@ -28,6 +30,21 @@ describe('a race', () => {
     expect(news.at(-1)).toMatchObject({ steps: 100, done: true });
     expect(news.at(-1)?.pictures[0]).toBe(100);
     expect(news.filter(({ done }) => done)).toHaveLength(1);
+  });
+
+  it('of nobody is over at once, and says why', async () => {
+    const news: RaceNews[] = [];
+    const engine = new FakeRace();
+    engine.entrants = [];
+    await race(
+      engine,
+      wish,
+      (one) => news.push(one),
+      () => true,
+    );
+    expect(news).toHaveLength(1);
+    expect(news[0]).toMatchObject({ entrants: [], left_out: engine.left_out, done: true });
+    expect(engine.steps).toBe(0);
   });
 
   it('ends when it is not the current one', async () => {

@@ -1,13 +1,12 @@
-import type { Engine, Entrant, RaceWish } from './types';
+import type { Engine, RaceField, RaceWish } from './types';
 
 /** Pictures of a race on its way, about so many of each. */
 const PICTURES = 40;
 
 type RaceEngine = Pick<Engine, 'race' | 'race_step' | 'race_pictures'>;
 
-/** What is told of a race: `pictures` are the samples, one after the other. */
-export interface RaceNews {
-  entrants: Entrant[];
+/** What is told of a race: `pictures` are the entrants' samples, one after the other. */
+export interface RaceNews extends RaceField {
   pictures: Float32Array;
   /** Steps that everyone has made who has as many. */
   steps: number;
@@ -21,8 +20,12 @@ export async function race(
   tell: (news: RaceNews) => void,
   isCurrent: () => boolean,
 ): Promise<void> {
-  const entrants = engine.race(wish);
-  const longest = Math.max(...entrants.map((entrant) => entrant.steps));
+  const field = engine.race(wish);
+  if (field.entrants.length === 0) {
+    tell({ ...field, pictures: new Float32Array(), steps: 0, done: true });
+    return;
+  }
+  const longest = Math.max(...field.entrants.map((entrant) => entrant.steps));
   const atOnce = Math.ceil(longest / PICTURES);
   let steps = 0;
   for (let going = true; going;) {
@@ -33,6 +36,6 @@ export async function race(
     // Waiting for the pictures also keeps the queue short.
     const pictures = await engine.race_pictures();
     if (!isCurrent()) return;
-    tell({ entrants, pictures, steps, done: !going });
+    tell({ ...field, pictures, steps, done: !going });
   }
 }

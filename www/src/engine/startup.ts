@@ -11,7 +11,6 @@ export const PARTS = [
   'device',
   'weights',
   'shaders',
-  'trial',
   'upload',
   'run',
   'first step',

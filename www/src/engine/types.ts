@@ -340,9 +340,24 @@ export interface RaceWish {
   calls: number;
 }
 
+/** What a race begins with: recipes are meant by their place in the wish. */
+export interface RaceField {
+  entrants: Entrant[];
+  left_out: LeftOut[];
+}
+
 export interface Entrant {
+  recipe: number;
   steps: number;
   network_calls: number;
+}
+
+/** A recipe that has no part in the race. */
+export interface LeftOut {
+  recipe: number;
+  /** The fewest calls that it can do with; `null` where no number of steps is possible. */
+  least_calls: number | null;
+  reason: string;
 }
 
 export interface Engine extends ProofEngine {
@@ -366,7 +381,7 @@ export interface Engine extends ProofEngine {
   load(files: Map<string, Uint8Array>, network?: number): ModelFacts;
   attach(surface: Surface, canvas: OffscreenCanvas): void;
   /**
-   * Replaces the run and its branches. Frame 0 is kept: x_T, or x_t of the forward process as it
+   * Replaces the run and its branches, unless the recipe is refused. Frame 0 is kept: x_T, or x_t of the forward process as it
    * was shown last.
    */
   start(recipe: Recipe, from_forward: boolean): RunFacts;
@@ -376,8 +391,8 @@ export interface Engine extends ProofEngine {
   select(branch: number): RunFacts;
   /** Closes a branch and all that left it. */
   close(branch: number): RunFacts;
-  /** Starts a race in the place of the last one. */
-  race(wish: RaceWish): Entrant[];
+  /** Starts a race in the place of the last one, of those who can do with so few calls. */
+  race(wish: RaceWish): RaceField;
   /** Takes everyone a step further; returns whether there was anyone who was not done. */
   race_step(): boolean;
   /** The samples as they are, NCHW one after the other. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { folderOf } from '../engine/files';
 import { defaultState, type PageRecipe } from '../state/page-state';
 import type { Facts } from './condition';
 import { pythonScript, type Shown } from './python';
@@ -28,10 +29,14 @@ const portraits: Facts = {
   ],
 };
 
+const PIPELINE = ['unet/config.json', 'scheduler/scheduler_config.json'];
+const folder = folderOf('www/models/digits', new Set(PIPELINE));
+
 const shown = (recipe: PageRecipe): Shown => ({ recipe, forks: [], start: null });
 
-function script(recipe: Partial<PageRecipe>, model = digits): string {
-  const made = pythonScript(shown({ ...defaultState('digits').recipe, ...recipe }), model);
+function script(recipe: Partial<PageRecipe>, model = digits, files = PIPELINE): string {
+  const whole = shown({ ...defaultState('digits').recipe, ...recipe });
+  const made = pythonScript(whole, model, folderOf('www/models/digits', new Set(files)));
   return made.kind === 'script' ? made.text : `refused: ${made.why}`;
 }
 
@@ -142,8 +147,33 @@ test('what diffusers lacks is refused in a sentence', () => {
 test('a run that does not start from noise is refused', () => {
   const { recipe } = defaultState('digits');
   const forks = [{ at: 5, spread: null, noise: 1, from: recipe }];
-  const forked = pythonScript({ ...shown(recipe), forks }, digits);
+  const forked = pythonScript({ ...shown(recipe), forks }, digits, folder);
   expect(forked).toMatchObject({ kind: 'none', why: expect.stringContaining('fork') });
+});
+
+test('a flat folder is read without subfolders', () => {
+  const text = script({}, digits, ['config.json', 'scheduler_config.json']);
+  expect(text).toContain('UNet2DModel.from_pretrained(MODEL, torch_dtype');
+  expect(text).toContain('DDIMScheduler.from_pretrained(MODEL)');
+  expect(text).not.toContain('subfolder');
+});
+
+test('a folder without a scheduler gets the one that the engine takes', () => {
+  const model = { ...digits, scheduler: { ...scheduler, threshold: 'clip_sample' } as const };
+  for (const files of [['config.json'], ['unet/config.json']]) {
+    const text = script({ sampler: 'heun', timestep_spacing: 'linspace' }, model, files);
+    const told = 'beta_start=0.0001, beta_end=0.02, clip_sample=True, timestep_spacing="linspace"';
+    expect(text).toContain(`scheduler = HeunDiscreteScheduler(\n    ${told}\n)`);
+    expect(text).not.toContain('subfolder="scheduler"');
+  }
+  const without = script({ sampler: 'ddim', threshold: 'none' }, model, ['config.json']);
+  expect(without).toContain('clip_sample=False, thresholding=False');
+});
+
+test('a model of one’s own is looked for by its folder’s name', () => {
+  const recipe = shown(defaultState('').recipe);
+  const made = pythonScript(recipe, digits, folderOf('my "own"', new Set(PIPELINE)));
+  expect(made).toMatchObject({ text: expect.stringContaining('else "my \\"own\\"")') });
 });
 
 test('a name is nothing but a name', () => {

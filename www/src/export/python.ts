@@ -1,7 +1,15 @@
+import type { Folder } from '../engine/files';
 import type { PageRoute } from '../state/forks';
 import type { PageRecipe, PageState } from '../state/page-state';
 import { condition, type Condition, type Facts } from './condition';
-import { chosenOptions, SCHEDULERS, WITHOUT, type Options, type Scheduler } from './schedulers';
+import {
+  chosenOptions,
+  SCHEDULERS,
+  untold,
+  WITHOUT,
+  type Options,
+  type Scheduler,
+} from './schedulers';
 
 /** A Python program, or what keeps there from being one. */
 export type PythonScript = { kind: 'script'; text: string } | { kind: 'none'; why: string };
@@ -13,7 +21,11 @@ export interface Shown extends PageRoute {
 }
 
 /** The pictures that are shown by diffusers, from the same noise. */
-export function pythonScript({ recipe, forks, start }: Shown, model: Facts): PythonScript {
+export function pythonScript(
+  { recipe, forks, start }: Shown,
+  model: Facts,
+  folder: Folder,
+): PythonScript {
   if (forks.length > 0 || start) {
     const from = start ? 'starts from a picture' : 'is a fork of another';
     const why = `This run ${from}; a program is written of runs that start from noise.`;
@@ -28,7 +40,7 @@ export function pythonScript({ recipe, forks, start }: Shown, model: Facts): Pyt
   const asked = condition(recipe, model);
   const name = model.name.replaceAll(/[^\w-]+/g, '-');
   const parts = [
-    head(recipe, { ...model, name }, scheduler, asked),
+    head(recipe, { ...model, name }, folder, scheduler, asked),
     noise(),
     network(asked, recipe),
     sampling(recipe, scheduler),
@@ -37,10 +49,15 @@ export function pythonScript({ recipe, forks, start }: Shown, model: Facts): Pyt
   return { kind: 'script', text: parts.join('\n\n\n') };
 }
 
-function head(recipe: PageRecipe, model: Facts, scheduler: Scheduler, asked: Condition): string {
+function head(
+  recipe: PageRecipe,
+  model: Facts,
+  folder: Folder,
+  scheduler: Scheduler,
+  asked: Condition,
+): string {
   const { name } = model;
   const tables = asked.kind === 'attributes';
-  const options = keywords(chosenOptions(recipe, scheduler, model.scheduler));
   const packages = [
     'torch diffusers',
     tables && 'safetensors',
@@ -52,7 +69,7 @@ function head(recipe: PageRecipe, model: Facts, scheduler: Scheduler, asked: Con
     `"""${name} by diffusers, from the noise that Reverie takes: the same pictures.`,
     '',
     `pip install ${packages.filter(Boolean).join(' ')}`,
-    `python ${name}.py FOLDER    # of the model, www/models/${name} in Reverie's repository`,
+    `python ${name}.py FOLDER    # of the model; left out, it is the one below`,
     '"""',
     '',
     'import math',
@@ -65,20 +82,33 @@ function head(recipe: PageRecipe, model: Facts, scheduler: Scheduler, asked: Con
     'from PIL import Image',
     tables && 'from safetensors.torch import load_file',
     '',
-    `MODEL = Path(sys.argv[1] if len(sys.argv) > 1 else "www/models/${name}")`,
+    `MODEL = Path(sys.argv[1] if len(sys.argv) > 1 else ${JSON.stringify(folder.path)})`,
     `STEPS, SAMPLES, SEED = ${recipe.steps}, ${recipe.batch}, ${recipe.seed}`,
     `C, H, W = ${model.channels}, ${model.height}, ${model.width}`,
     'X_T = 0xFFFFFFFF  # what the starting noise is called in the place of a step',
     asked.guided && `GUIDANCE = ${recipe.guidance_scale}`,
     asked.guided && recipe.guidance_interval && `ACTS = ${recipe.guidance_interval.join(', ')}`,
     '',
-    'unet = UNet2DModel.from_pretrained(MODEL, subfolder="unet", torch_dtype=torch.float32).eval()',
-    fitted(`scheduler = ${scheduler.name}.from_pretrained`, [
-      'MODEL',
-      'subfolder="scheduler"',
-      ...options,
-    ]),
+    `unet = UNet2DModel.from_pretrained(${from(folder, 'unet')}, torch_dtype=torch.float32).eval()`,
+    made(recipe, model, folder, scheduler),
   );
+}
+
+/** Where a part of the model is. */
+const from = ({ flat }: Folder, part: string) => (flat ? 'MODEL' : `MODEL, subfolder="${part}"`);
+
+/** The scheduler. */
+function made(recipe: PageRecipe, model: Facts, folder: Folder, scheduler: Scheduler): string {
+  const options = chosenOptions(recipe, scheduler, model.scheduler);
+  if (!folder.scheduled) {
+    const given = keywords({ ...untold(scheduler), ...options });
+    return lines(
+      '# The folder has no scheduler: this one noises as DDPMScheduler() does.',
+      fitted(`scheduler = ${scheduler.name}`, given),
+    );
+  }
+  const given = [...from(folder, 'scheduler').split(', '), ...keywords(options)];
+  return fitted(`scheduler = ${scheduler.name}.from_pretrained`, given);
 }
 
 /** The same normals as in `src/diffusion/noise.rs`. */

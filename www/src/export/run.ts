@@ -2,10 +2,10 @@ import type { Studio } from '../state/studio.svelte';
 import { framesToShow } from './animation';
 import { caption } from './caption';
 import { copyright, creditLine } from './credit';
+import { filmOf } from './film';
 import { gifOf } from './gif';
 import { pngOf } from './png';
 import { enlarged, gridOf, single, stacked, type Layout, type Raster } from './raster';
-import { webmOf } from './webm';
 
 export interface Export {
   file: Blob;
@@ -44,13 +44,11 @@ function nameOf({ page }: Studio, sample: number | 'all', ending: string): strin
 }
 
 /** The frame that is shown. */
-export async function exportPng(
-  studio: Studio,
-  sample: number | 'all',
-  link: string,
-): Promise<Export> {
+export async function exportPng(studio: Studio, sample: number | 'all'): Promise<Export> {
   const { model } = studio;
   const { frame, steps } = studio.playback;
+  // A run that plays is further on when the picture is there.
+  const link = studio.link(frame);
   const paint = painterOfRun(studio, sample);
   const picture = paint(await studio.pixels('x_t', frame));
   const file = await pngOf(picture, link, model ? copyright(model) : '');
@@ -67,12 +65,12 @@ export async function exportNoised(studio: Studio, link: string): Promise<Export
   return { file, name: `reverie-${page.model}-t-${page.forward.timestep}.png` };
 }
 
-const FILMS = { gif: gifOf, webm: webmOf };
+const ANIMATIONS = { gif: gifOf, film: filmOf };
 
 /** From noise to the end. */
-export async function exportFilm(
+export async function exportAnimation(
   studio: Studio,
-  format: keyof typeof FILMS,
+  kind: keyof typeof ANIMATIONS,
   sample: number | 'all',
   onprogress: (text: string) => void,
 ): Promise<Export> {
@@ -84,8 +82,10 @@ export async function exportFilm(
     if (studio.run !== run) throw new Error('The run was changed meanwhile.');
     return paint(values);
   };
-  const file = await FILMS[format](frames.length, frame, (done) => {
+  const file = await ANIMATIONS[kind](frames.length, frame, (done) => {
     onprogress(`Frame ${done} of ${frames.length}`);
   });
-  return { file, name: nameOf(studio, sample, `.${format}`) };
+  // “video/mp4”, with its codecs behind it.
+  const [, ending] = /\/(\w+)/.exec(file.type) ?? [];
+  return { file, name: nameOf(studio, sample, `.${ending}`) };
 }

@@ -93,6 +93,13 @@ function levelOptions(chosen: Sigmas, own: Sigmas): Options {
   return { ...named(own, false), ...named(chosen, true) };
 }
 
+/** What `DDPMScheduler()` has by itself and other classes have not. */
+export const untold = ({ thresholds }: Scheduler): Options => ({
+  beta_start: 0.0001,
+  beta_end: 0.02,
+  ...(thresholds?.includes('clip_sample') && { clip_sample: true }),
+});
+
 /** A threshold of the model's own kind keeps its numbers; others have the engine's. */
 function thresholdOptions(chosen: Threshold, own: ModelFacts['scheduler']): Options {
   if (chosen === own.threshold) return {};

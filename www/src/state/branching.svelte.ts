@@ -1,4 +1,4 @@
-import type { PageRoute } from './forks';
+import { leaveAlike, type PageRoute } from './forks';
 import type { PageRecipe } from './page-state';
 import type { Studio } from './studio.svelte';
 import type { Branch } from './tree.svelte';
@@ -13,16 +13,20 @@ export class Branching {
 
   /** Leaves the path at the frame that is shown. */
   fork(change: Partial<PageRecipe> = {}, noise = 0, spread: number | null = null): void {
-    const { page, run, playback } = this.#studio;
+    const { page, playback, tree } = this.#studio;
     const at = playback.frame;
-    if (!run || at >= playback.steps) return;
+    if (!tree.current || at >= playback.steps) return;
+    const { number, route } = $state.snapshot(tree.current);
+    // The page may be on its way to another branch: what is left is the one that is shown.
+    const recipe = this.#isShown ? $state.snapshot(page.recipe) : route.recipe;
     // In the past of a fork, it is its parent that is left.
-    const forks = page.forks.filter((fork) => fork.at < at);
-    const from = page.forks[forks.length]?.from ?? page.recipe;
-    page.forks = [...forks, { at, spread, noise, from: $state.snapshot(from) }];
-    page.recipe = { ...$state.snapshot(page.recipe), ...change };
+    const forks = route.forks.filter((fork) => fork.at < at);
+    const from = route.forks[forks.length]?.from ?? route.recipe;
+    page.forks = [...forks, { at, spread, noise, from }];
+    page.recipe = { ...recipe, ...change };
+    this.#studio.cancelRerun();
     if (spread !== null) page.focus = 0;
-    this.#branch(run.branch, null);
+    this.#branch(number, null);
   }
 
   /** Sixteen ways on from the sample in focus, by fresh noise in every step. */
@@ -50,12 +54,26 @@ export class Branching {
     this.#studio.rerunSoon();
   }
 
-  /** Makes the branch that is shown anew. Returns whether there is one. */
+  /** Makes the branch that is shown anew. Returns whether it is the one that the page is on. */
   remake(): boolean {
-    const { run, page } = this.#studio;
-    if (!run?.origin || page.forks.length === 0) return false;
+    const { run } = this.#studio;
+    if (!run?.origin || !this.#isShown) return false;
     this.#branch(run.origin.branch, run.branch);
     return true;
+  }
+
+  /** Goes back to what is shown, where the branch that the page was to be on is not there. */
+  takeBack(): void {
+    const { current } = this.#studio.tree;
+    if (!current || this.#isShown) return;
+    this.#takeRoute(current.route);
+    this.#studio.saveAddress();
+  }
+
+  /** Whether the branch that is shown is the one that the page is on, but for its own recipe. */
+  get #isShown(): boolean {
+    const { tree, page } = this.#studio;
+    return tree.current !== undefined && leaveAlike(tree.current.route.forks, page.forks);
   }
 
   /** Shows another branch, at a frame of its path. */
@@ -67,7 +85,7 @@ export class Branching {
     }
     this.#takeRoute(branch.route);
     studio.playback.motion = 'rest';
-    const generation = studio.supersede();
+    const generation = studio.wish();
     studio.post({ type: 'select', generation, branch: branch.number, frame });
   }
 
@@ -82,7 +100,7 @@ export class Branching {
     };
     const parent = tree.branches.find(({ number }) => number === branch.origin?.branch);
     if (parent && isShown(run?.branch)) this.#takeRoute(parent.route);
-    const generation = this.#studio.supersede();
+    const generation = this.#studio.wish();
     this.#studio.post({ type: 'close', generation, branch: branch.number });
   }
 
@@ -104,7 +122,7 @@ export class Branching {
     page.frame = null;
     studio.post({
       type: 'fork',
-      generation: studio.supersede(),
+      generation: studio.wish(),
       branch,
       replaces,
       fork: { at, spread, noise, recipe: studio.translated($state.snapshot(page.recipe)) },

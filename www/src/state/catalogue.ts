@@ -1,5 +1,5 @@
 import models from 'virtual:models';
-import { neededFiles, totalBytes } from '../engine/files';
+import { folderOf, neededFiles, totalBytes } from '../engine/files';
 import type { Sampling } from './page-state';
 
 export interface ShippedModel {
@@ -34,4 +34,7 @@ export const MODELS: readonly ShippedModel[] = Object.entries(models)
 
 const shipped = (model: string) => MODELS.find(({ name }) => name === model);
 export const keptRun = (model: string) => shipped(model)?.kept ?? null;
+/** Where it is in Reverie's repository. */
+export const shippedFolder = (model: string) =>
+  folderOf(`www/models/${model}`, new Set(models[model]?.files.map(({ path }) => path)));
 export const weightsOf = (model: string) => shipped(model)?.weights ?? null;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { inksFor, PAD_SCALE, resample, type DrawingTarget } from './drawing';
+import { inksFor, padScale, resample, type DrawingTarget } from './drawing';
 
 const target: DrawingTarget = { channels: 1, width: 32, height: 32, pad: 2 };
-const side = 28 * PAD_SCALE;
+const fine = padScale(target);
+const side = 28 * fine;
 
 const WHITE = [255, 255, 255, 255];
 
@@ -15,20 +16,26 @@ function inkAt(left: number, top: number, width: number, height: number, colour 
   return ink;
 }
 
+it('a pad is no larger than every browser has a canvas for', () => {
+  const scales = [32, 64, 256, 512, 1024, 4096].map((side) => padScale({ width: side, height: 8 }));
+  expect(scales).toEqual([10, 10, 8, 4, 2, 1]);
+  expect(padScale({ width: 8, height: 512 })).toBe(4);
+});
+
 describe('a drawing, as the model sees it', () => {
   it('of nothing is nothing', () => {
     expect(resample(new Uint8ClampedArray(4 * side * side), target)).toBeNull();
   });
 
   it('lands inside the border, on the pixel it was drawn on', () => {
-    const values = resample(inkAt(3 * PAD_SCALE, 5 * PAD_SCALE, PAD_SCALE, PAD_SCALE), target);
+    const values = resample(inkAt(3 * fine, 5 * fine, fine, fine), target);
     expect(values).toHaveLength(32 * 32);
     expect(values?.[(2 + 5) * 32 + (2 + 3)]).toBe(1);
     expect(values?.filter((value) => value > -1)).toHaveLength(1);
   });
 
   it('is antialiased: half a pixel of ink is half bright', () => {
-    const values = resample(inkAt(0, 0, PAD_SCALE / 2, PAD_SCALE), target);
+    const values = resample(inkAt(0, 0, fine / 2, fine), target);
     expect(values?.[2 * 32 + 2]).toBeCloseTo(0);
   });
 

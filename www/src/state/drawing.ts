@@ -1,11 +1,19 @@
-/** The drawing pad has this many pixels for each pixel of the model. */
-export const PAD_SCALE = 10;
-
+/** What a drawing, or a picture from outside, becomes: a sample of the model, border and all. */
 export interface DrawingTarget {
   channels: number;
   width: number;
   height: number;
   pad: number;
+}
+
+const FINEST = 10;
+/** iOS has no canvas of more than 16 million pixels, and a pad needs no quarter of them. */
+const LONGEST_PAD = 2048;
+
+/** So many pixels across has the pad for one of the model. */
+export function padScale({ width, height }: Pick<DrawingTarget, 'width' | 'height'>): number {
+  const most = Math.floor(LONGEST_PAD / Math.max(width, height));
+  return Math.min(Math.max(most, 1), FINEST);
 }
 
 export interface Ink {
@@ -37,22 +45,23 @@ export function resample(ink: Uint8ClampedArray, target: DrawingTarget): Float32
 
 /**
  * Shrinks RGBA of the pad's size (as `getImageData` gives it; alpha is how much ink there is) to
- * what the model sees: the mean of each PAD_SCALE² block over black, like the antialiased strokes of
+ * what the model sees: the mean of each pixel's block over black, like the antialiased strokes of
  * MNIST, inside the background border that the training images have. One channel has the luminance
  * (Rec. 709). NCHW in [-1, 1].
  */
 export function shrink(ink: Uint8ClampedArray, target: DrawingTarget): Float32Array {
   const { channels, width, height, pad } = target;
-  const padWidth = (width - 2 * pad) * PAD_SCALE;
+  const scale = padScale(target);
+  const padWidth = (width - 2 * pad) * scale;
   const area = width * height;
   const values = new Float32Array(channels * area).fill(-1);
-  const full = 255 * 255 * PAD_SCALE * PAD_SCALE;
+  const full = 255 * 255 * scale * scale;
   for (let y = pad; y < height - pad; y++) {
     for (let x = pad; x < width - pad; x++) {
       let [red, green, blue] = [0, 0, 0];
-      for (let row = (y - pad) * PAD_SCALE; row < (y - pad + 1) * PAD_SCALE; row++) {
-        const start = row * padWidth + (x - pad) * PAD_SCALE;
-        for (let i = 4 * start; i < 4 * (start + PAD_SCALE); i += 4) {
+      for (let row = (y - pad) * scale; row < (y - pad + 1) * scale; row++) {
+        const start = row * padWidth + (x - pad) * scale;
+        for (let i = 4 * start; i < 4 * (start + scale); i += 4) {
           const alpha = ink[i + 3] ?? 0;
           red += alpha * (ink[i] ?? 0);
           green += alpha * (ink[i + 1] ?? 0);

@@ -1,9 +1,10 @@
 import type { ModelFacts, Sampler } from '../engine/types';
+import { quoted } from './link-faults';
 import { defaultState, type PageRecipe } from './page-state';
 import { fittedInterval } from './sampler';
 import { fitted } from './wish';
 
-/** Changes a recipe to what a model can be asked for; returns a note on each wish that is dropped. */
+/** Changes a recipe to what a model can be asked for; returns the wishes that are dropped. */
 export function fitRecipe(
   recipe: PageRecipe,
   model: ModelFacts,
@@ -22,11 +23,11 @@ function fitAttributes(recipe: PageRecipe, { attributes }: ModelFacts): string[]
   const { kept, dropped } = fitted(attributes, recipe.attributes ?? {});
   recipe.attributes = kept;
   recipe.class_label = null;
-  return dropped.map(([name, value]) => `The model knows no ${value} ${name}.`);
+  return dropped.map(([name, value]) => `${value} ${name}`);
 }
 
 function fitClass(recipe: PageRecipe, names: string[], className: string | null): string[] {
-  const notes: string[] = [];
+  const dropped: string[] = [];
   // From a model of attributes no class can come.
   if (recipe.attributes) recipe.class_label = 'each';
   recipe.attributes = null;
@@ -34,18 +35,18 @@ function fitClass(recipe: PageRecipe, names: string[], className: string | null)
     const at = names.indexOf(className);
     recipe.class_label = at < 0 ? 'each' : at;
   } else if (typeof recipe.class_label === 'number' && recipe.class_label >= names.length) {
-    notes.push(`The model knows no class ${recipe.class_label}.`);
+    dropped.push(`class ${recipe.class_label}`);
     recipe.class_label = 'each';
   }
   if (names.length === 0) recipe.class_label = null;
-  return notes;
+  return dropped;
 }
 
-/** Changes a recipe whose sampler the engine does not know, and returns a note on that. */
+/** Changes a recipe whose sampler the engine does not know, and returns what is dropped. */
 export function fitSampler(recipe: PageRecipe, samplers: Sampler[]): string[] {
   const known = samplers.some(({ name }) => name === recipe.sampler);
   if (samplers.length === 0 || known) return [];
-  const note = `There is no sampler “${recipe.sampler}”.`;
+  const dropped = quoted('sampler', recipe.sampler);
   recipe.sampler = defaultState('').recipe.sampler;
-  return [note];
+  return [dropped];
 }

@@ -1,5 +1,6 @@
 import type { Route } from '../engine/protocol';
-import type { Recipe } from '../engine/types';
+import type { Recipe, StepFacts } from '../engine/types';
+import { quoted } from './link-faults';
 import { LARGEST_SEED, MOST_STEPS, type PageRecipe } from './page-state';
 import { integer, ownTexts, parseRecipe, reader, recipeTexts } from './recipe-link';
 
@@ -21,11 +22,30 @@ export interface PageRoute {
   forks: PageFork[];
 }
 
+/** The share of signal from which on a picture ends as nearly the same, whatever is changed. */
+const DECIDED = 0.9;
+
+/** Whether a fork at this frame comes too late to make another picture. */
+export const isLate = (run: { steps: Pick<StepFacts, 'alpha_bar'>[] } | null, frame: number) =>
+  (run?.steps[frame]?.alpha_bar ?? 0) > DECIDED;
+
 /** The recipes of the trunk and of every branch on the way. */
 export const recipesOf = ({ recipe, forks }: PageRoute): PageRecipe[] => [
   ...forks.map(({ from }) => from),
   recipe,
 ];
+
+/**
+ * Whether two ways leave the same branches at the same frames: then one can take the other's place
+ * from its last fork on, whose own noise may differ.
+ */
+export function leaveAlike(one: readonly PageFork[], other: readonly PageFork[]): boolean {
+  const text = (forks: readonly PageFork[]) =>
+    JSON.stringify(
+      forks.map((fork, index) => ({ ...fork, noise: index < forks.length - 1 && fork.noise })),
+    );
+  return text(one) === text(other);
+}
 
 /** The same in the engine's words. */
 export function engineRoute(
@@ -60,13 +80,16 @@ export function forkText({ at, spread, noise, from }: PageFork, recipe: PageReci
 }
 
 /** The route that a link's forks lead to from the trunk; the first that means nothing ends it. */
-export function parseForks(trunk: PageRecipe, texts: string[], notes: string[]): PageRoute {
+export function parseForks(trunk: PageRecipe, texts: string[], faults: string[]): PageRoute {
   const route: PageRoute = { recipe: trunk, forks: [] };
   for (const text of texts) {
     const [where = '', ...pairs] = text.split(';');
-    const at = integer(0, MOST_STEPS)(where);
-    if (at === undefined || at < (route.forks.at(-1)?.at ?? 0)) {
-      notes.push(`The link says fork “${text.slice(0, 24)}”, which means nothing here.`);
+    const before = route.forks.at(-1)?.at ?? 0;
+    // No path is longer: a branch has no more steps than its recipe, after those before it.
+    const end = Math.min(before + route.recipe.steps, MOST_STEPS);
+    const at = integer(before, end - 1)(where);
+    if (at === undefined) {
+      faults.push(quoted('fork', text));
       break;
     }
     const fields = new URLSearchParams();
@@ -74,7 +97,7 @@ export function parseForks(trunk: PageRecipe, texts: string[], notes: string[]):
       const [key = '', ...value] = pair.split('=');
       fields.set(key, value.join('='));
     }
-    const read = reader(fields, notes);
+    const read = reader(fields, faults);
     const from = route.recipe;
     const spread = read<number | null>('sample', null, integer(0, from.batch - 1));
     const recipe = parseRecipe(read, from);

@@ -10,6 +10,10 @@ export interface OwnModel {
 /** What links and the list of models call it; no folder has such a name. */
 export const OWN = '(own)';
 
+/** Of a link to one, where it is not open. */
+export const NOT_KEPT =
+  'The model was a folder of your own, and folders are not kept: drop it on the page again, or choose it in “About this model”.';
+
 /** What a model is made of. */
 export const USED = /\.(json|safetensors)$/;
 const MOST_FILES = 200;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultState, formatHash, moved, parseHash, type PageState } from './page-state';
+import { defaultState, formatHash, parseHash, type PageState } from './page-state';
 
 const MODELS = ['small', 'large'];
 const defaults = () => defaultState('small');
@@ -47,7 +47,7 @@ describe('the link', () => {
   it('carries every control there and back', () => {
     expect(parseHash(formatHash(everyFieldChanged), MODELS)).toEqual({
       state: everyFieldChanged,
-      notes: [],
+      faults: [],
     });
   });
 
@@ -56,7 +56,7 @@ describe('the link', () => {
     expect(formatHash({ ...state, station: 'schedules' })).toMatch(/&measure=alpha_bar$/);
     state.station = 'schedules';
     state.schedules = { measure: 'log_snr', schedule: 'scaled_linear', rescaled: true };
-    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
+    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, faults: [] });
   });
 
   it.each([null, 'each', 0, 9] as const)('carries the class %s', (class_label) => {
@@ -69,10 +69,10 @@ describe('the link', () => {
     const state = defaults();
     Object.assign(state.recipe, { class_label: null, attributes: { skin: 'orc', hair: 'pink' } });
     expect(formatHash(state)).toContain('&attr=skin:orc,hair:pink&');
-    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
+    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, faults: [] });
     state.recipe.attributes = {};
     expect(formatHash(state)).toContain('&attr=free&');
-    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, notes: [] });
+    expect(parseHash(formatHash(state), MODELS)).toEqual({ state, faults: [] });
   });
 
   it('carries a sampler whose name has plus signs, escaped or not', () => {
@@ -80,13 +80,13 @@ describe('the link', () => {
     state.recipe.sampler = 'dpm++2m';
     expect(formatHash(state)).toContain('&sampler=dpm++2m&');
     for (const hash of [formatHash(state), '#reverse?sampler=dpm%2B%2B2m']) {
-      expect(parseHash(hash, MODELS)).toEqual({ state, notes: [] });
+      expect(parseHash(hash, MODELS)).toEqual({ state, faults: [] });
     }
   });
 
   it('carries a model whose name has a space and a plus', () => {
     const state = defaultState('a b+c');
-    expect(parseHash(formatHash(state), ['first', 'a b+c'])).toEqual({ state, notes: [] });
+    expect(parseHash(formatHash(state), ['first', 'a b+c'])).toEqual({ state, faults: [] });
   });
 
   it('leaves out what is left to the sampler and the model', () => {
@@ -99,7 +99,7 @@ describe('the link', () => {
   });
 
   it('may be empty', () => {
-    expect(parseHash('', MODELS)).toEqual({ state: defaults(), notes: [] });
+    expect(parseHash('', MODELS)).toEqual({ state: defaults(), faults: [] });
   });
 
   it.each([
@@ -144,26 +144,26 @@ describe('the link', () => {
     'measure=entropy',
     'schedule=log',
     'terminal=one',
-  ])('falls back with a note on %s', (field) => {
-    const { state, notes } = parseHash(`#reverse?${field}`, MODELS);
+  ])('falls back and says so on %s', (field) => {
+    const { state, faults } = parseHash(`#reverse?${field}`, MODELS);
     expect(state).toEqual(defaults());
-    expect(notes).toHaveLength(1);
-    expect(notes[0]).toContain(field.split('=')[0]);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(field.split('=')[0]);
   });
 
   it('keeps what it understands beside what it does not', () => {
-    const { state, notes } = parseHash('#forward?seed=99&steps=many&colour=red', MODELS);
+    const { state, faults } = parseHash('#forward?seed=99&steps=many&colour=red', MODELS);
     expect(state.station).toBe('forward');
     expect(state.recipe.seed).toBe(99);
     expect(state.recipe.steps).toBe(defaults().recipe.steps);
-    expect(notes).toHaveLength(1);
+    expect(faults).toHaveLength(1);
   });
 
   it('falls back from an unknown station', () => {
-    const { state, notes } = parseHash('#dreams?seed=5', MODELS);
+    const { state, faults } = parseHash('#dreams?seed=5', MODELS);
     expect(state.station).toBe('reverse');
     expect(state.recipe.seed).toBe(5);
-    expect(notes[0]).toContain('dreams');
+    expect(faults[0]).toContain('dreams');
   });
 
   it('carries the way to a branch', () => {
@@ -179,14 +179,37 @@ describe('the link', () => {
     expect(hash).toContain(
       '&fork=20;class=3;eta=1&fork=31;noise=5;sample=2;sampler=pc;batch=16;snr=0.2',
     );
-    expect(parseHash(hash, MODELS)).toEqual({ state, notes: [] });
+    expect(parseHash(hash, MODELS)).toEqual({ state, faults: [] });
   });
 
   it('leaves the rest of a way out whose fork means nothing', () => {
-    const { state, notes } = parseHash('#reverse?fork=20;eta=1&fork=lots&fork=30', MODELS);
+    const { state, faults } = parseHash('#reverse?fork=20;eta=1&fork=lots&fork=30', MODELS);
     expect(state.forks.map(({ at }) => at)).toEqual([20]);
     expect(state.recipe.eta).toBe(1);
-    expect(notes).toEqual(['The link says fork “lots”, which means nothing here.']);
+    expect(faults).toEqual(['fork “lots”']);
+  });
+
+  it.each([
+    '#reverse?steps=5&fork=900',
+    '#reverse?steps=5&fork=5',
+    '#reverse?steps=5&fork=3;steps=10&fork=13',
+    '#reverse?steps=5&fork=3&fork=2',
+  ])('has no fork after the end of what it leaves: %s', (hash) => {
+    const { state, faults } = parseHash(hash, MODELS);
+    expect(faults).toEqual([`fork “${hash.split('fork=').at(-1)}”`]);
+    expect(state.forks).toHaveLength(hash.split('fork=').length - 2);
+  });
+
+  it('has forks up to the end of what they leave', () => {
+    const { state, faults } = parseHash('#reverse?steps=5&fork=4;steps=10&fork=13', MODELS);
+    expect([state.forks.map(({ at }) => at), faults]).toEqual([[4, 13], []]);
+  });
+
+  it('leaves open how many samples there are, and what the page begins with has its say', () => {
+    const few = (hash: string) => parseHash(hash, MODELS, {}, { batch: 1 });
+    expect(few('#reverse?class=3').state.recipe.batch).toBe(1);
+    expect(few('#reverse?class=3&batch=9').state.recipe.batch).toBe(9);
+    expect(few('#reverse?class=3&focus=2').faults).toEqual(['focus “2”']);
   });
 
   it('starts with what its model starts with', () => {
@@ -195,13 +218,5 @@ describe('the link', () => {
     expect(recipe('#reverse?model=large')).toMatchObject({ eta: 1, steps: 20 });
     expect(recipe('#reverse?model=large&eta=0')).toMatchObject({ eta: 0, steps: 20 });
     expect(recipe('')).toMatchObject({ eta: 0, steps: 50 });
-  });
-
-  it('takes to another model what was changed, and no more', () => {
-    const small = defaults().recipe;
-    const large = defaultState('large', { eta: 1 }).recipe;
-    expect(moved({ ...small, steps: 20 }, small, large)).toEqual({ ...large, steps: 20 });
-    expect(moved({ ...small, eta: 0.5 }, small, large).eta).toBe(0.5);
-    expect(moved(large, large, small)).toEqual(small);
   });
 });

@@ -1,5 +1,6 @@
 import { MEASURES, SCHEDULES, type Measure, type Recipe, type ScheduleName } from '../engine/types';
 import { forkText, parseForks, recipesOf, type PageFork } from './forks';
+import { quoted } from './link-faults';
 import { isShort } from './picture';
 import { among, integer, parseRecipe, reader, recipeTexts } from './recipe-link';
 import { parseSampler } from './sampler';
@@ -73,7 +74,9 @@ export const MOST_CHURN = 80;
 export const LARGEST_SEED = 0xffff_ffff;
 
 /** What runs of a model start with, where that is not what others start with. */
-export type Sampling = Partial<Pick<PageRecipe, 'sampler' | 'steps' | 'eta' | 'guidance_scale'>>;
+export type Sampling = Partial<
+  Pick<PageRecipe, 'sampler' | 'steps' | 'eta' | 'guidance_scale' | 'batch'>
+>;
 
 export function defaultState(model: string, sampling: Sampling = {}): PageState {
   return {
@@ -115,13 +118,6 @@ export function defaultState(model: string, sampling: Sampling = {}): PageState 
     },
     schedules: { measure: 'alpha_bar', schedule: null, rescaled: false },
   };
-}
-
-/** A recipe for another model: what was left as one starts is as the other starts. */
-export function moved(recipe: PageRecipe, from: PageRecipe, to: PageRecipe): PageRecipe {
-  const untouched = <Key extends keyof PageRecipe>(key: Key) => recipe[key] === from[key];
-  const keys = ['sampler', 'steps', 'eta', 'guidance_scale'] as const;
-  return { ...recipe, ...Object.fromEntries(keys.filter(untouched).map((key) => [key, to[key]])) };
 }
 
 const startText = ({ timestep, noise_seed, picture }: PageStart) =>
@@ -189,33 +185,34 @@ function parseRace(text: string): RaceState | undefined {
 }
 
 /**
- * A damaged or unknown part falls back to its default and leaves a note; the rest is kept. The first
- * of `models` is the default; `samplings` are theirs.
+ * A damaged or unknown part falls back to its default and is one of the faults; the rest is kept. The
+ * first of `models` is the default; `samplings` are theirs, and `always` is for each of them.
  */
 export function parseHash(
   hash: string,
   models: readonly string[],
   samplings: Readonly<Record<string, Sampling>> = {},
-): { state: PageState; notes: string[] } {
+  always: Sampling = {},
+): { state: PageState; faults: string[] } {
   const state = defaultState(models[0] ?? '');
-  const notes: string[] = [];
+  const faults: string[] = [];
   const [name = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const fields = new URLSearchParams(query.replaceAll('+', '%2B'));
 
-  const read = reader(fields, notes);
+  const read = reader(fields, faults);
 
   const station = STATIONS.find((known) => known === name);
   if (station) state.station = station;
-  else if (name) notes.push(`There is no station “${name.slice(0, 24)}” yet.`);
+  else if (name) faults.push(quoted('station', name));
 
   const { forward, schedules } = state;
   state.model = read('model', state.model, among(...models));
   state.weights = read('weights', state.weights, (text) =>
     /^[0-9a-f]{8}$/.test(text) ? text : undefined,
   );
-  const defaults = defaultState(state.model, samplings[state.model]).recipe;
+  const defaults = defaultState(state.model, { ...samplings[state.model], ...always }).recipe;
   const trunk = parseRecipe(read, defaults);
-  const { recipe, forks } = parseForks(trunk, fields.getAll('fork'), notes);
+  const { recipe, forks } = parseForks(trunk, fields.getAll('fork'), faults);
   Object.assign(state, { recipe, forks });
   state.focus = read('focus', state.focus, integer(0, recipe.batch - 1));
   state.race = read<RaceState | null>('race', null, parseRace);
@@ -232,5 +229,5 @@ export function parseHash(
   schedules.measure = read('measure', schedules.measure, among(...MEASURES));
   schedules.schedule = read<ScheduleName | null>('schedule', null, among(...SCHEDULES));
   schedules.rescaled = read('terminal', false, (text) => text === 'zero' || undefined);
-  return { state, notes };
+  return { state, faults };
 }

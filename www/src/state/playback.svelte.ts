@@ -9,6 +9,8 @@ export class Playback {
   motion: Motion = $state('rest');
   msPerStep = $state(0);
   networkCalls = $state(0);
+  /** A frame that was gone to and is not there yet. */
+  wanted: number | null = $state(null);
   readonly #studio: Studio;
   /** Counts what was asked for: news of an earlier wish is late. */
   #turn = 0;
@@ -59,21 +61,40 @@ export class Playback {
     else this.#studio.post({ type: 'step', turn: ++this.#turn });
   }
 
+  /** Goes to where a link stops; the run is the one that is there. */
+  follow(): void {
+    const { station, frame, forward } = this.#studio.page;
+    if (station === 'forward' && forward.source === 'sample') this.finish();
+    else if (frame !== null && frame <= this.computed) this.seek(frame);
+    else if (this.ended) this.seek(this.steps);
+    // A run that is on its way comes there by itself.
+    else if (station === 'reverse') this.move(this.motionOfPlay(), frame);
+  }
+
+  /** Where a link to a frame of the run has to stop: nowhere for its end, or for what waits. */
+  stopAt(frame = this.frame): number | null {
+    return frame === this.steps || this.#unseen ? null : frame;
+  }
+
   seek(frame: number): void {
     this.frame = Math.min(Math.max(frame, 0), this.computed);
+    this.wanted = frame > this.computed ? frame : null;
     this.motion = 'rest';
     this.#studio.post({ type: 'show', turn: ++this.#turn, frame: this.frame });
   }
 
-  move(motion: Motion): void {
+  /** Sets the run in motion, to a frame or to its end; or stops it. */
+  move(motion: Motion, stopAt: number | null = null): void {
     if (motion !== 'rest') this.#unseen = false;
+    this.wanted = null;
     this.motion = motion;
-    this.#studio.post({ type: 'move', turn: ++this.#turn, motion });
+    this.#studio.post({ type: 'move', turn: ++this.#turn, motion, stop_at: stopAt });
   }
 
   /** Another model: there is nothing that could move. */
   clear(): void {
     this.frame = this.computed = this.msPerStep = 0;
+    this.wanted = null;
     this.motion = 'rest';
   }
 
@@ -82,6 +103,7 @@ export class Playback {
     const motion = this.#motionAt(station);
     this.#unseen = station === 'schedules' && motion === 'rest';
     this.computed = this.frame = this.networkCalls = 0;
+    this.wanted = null;
     this.motion = motion;
     return motion;
   }

@@ -1,11 +1,12 @@
 import type { ClassLabel, Interval } from '../engine/types';
+import { quoted } from './link-faults';
 import { BATCHES, LARGEST_SEED, MOST_CHURN, MOST_STEPS, type PageRecipe } from './page-state';
 import { parseScheduleOptions, scheduleOptionTexts } from './schedule-options';
 import { parseScoreOptions, scoreOptionTexts } from './score-options';
 import { intervalText, parseInterval, parseSampler } from './sampler';
 import { choicesText, parseChoices, type Choices } from './wish';
 
-/** A value of a link by its key; what means nothing leaves a note and the fallback. */
+/** A value of a link by its key; what means nothing is a fault, and leaves the fallback. */
 export type Read = <T>(key: string, fallback: T, parse: (text: string) => T | undefined) => T;
 
 export const among =
@@ -24,13 +25,13 @@ export const integer = (low: number, high: number) => (text: string) => {
 };
 
 /** Reads a link's values by their keys. */
-export function reader(fields: URLSearchParams, notes: string[]): Read {
+export function reader(fields: URLSearchParams, faults: string[]): Read {
   return (key, fallback, parse) => {
     const text = fields.get(key);
     if (text === null) return fallback;
     const value = parse(text);
     if (value !== undefined) return value;
-    notes.push(`The link says ${key} “${text.slice(0, 24)}”, which means nothing here.`);
+    faults.push(quoted(key, text));
     return fallback;
   };
 }

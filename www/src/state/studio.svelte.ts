@@ -19,36 +19,43 @@ import type {
   Surface,
 } from '../engine/types';
 import { Address } from './address';
-import { MODELS, weightsOf } from './catalogue';
+import { weightsOf } from './catalogue';
 import { Branching } from './branching.svelte';
 import { fitRecipe, fitSampler } from './fit';
 import { enginePreference, keepTrial } from './engine-choice';
-import { engineRoute, recipesOf } from './forks';
+import { engineRoute, recipesOf, type PageRoute } from './forks';
 import { Forward } from './forward.svelte';
 import { Inspector } from './inspector.svelte';
+import { Faults } from './link-faults';
+import { NAMES, readLink, SAMPLINGS } from './link-reading';
 import { Proof } from './proof.svelte';
 import {
   defaultState,
   formatHash,
-  moved,
   parseHash,
   type PageRecipe,
   type PageStart,
   type PageState,
   type Station,
 } from './page-state';
+import { moved, movedNote } from './moved';
 import { OWN, readModel, type OwnModel } from './own-model';
 import { parsePicture, valuesOf } from './picture';
 import { Playback } from './playback.svelte';
 import { Race } from './race.svelte';
 import { Schedules } from './schedules.svelte';
 import { Tree } from './tree.svelte';
+import { Wishes } from './wishes';
 import { valueNumbers } from './wish';
 
-const NAMES = MODELS.map(({ name }) => name);
-const SAMPLINGS = Object.fromEntries(MODELS.map(({ name, sampling }) => [name, sampling]));
 /** Long enough for a slider on its way to swallow the values it passes. */
 const DEBOUNCE_MS = 150;
+
+/** What comes back if a model is refused. */
+type Before = Pick<PageState, 'recipe' | 'start' | 'forks' | 'focus' | 'frame'> & {
+  own: OwnModel | null;
+  picture: string;
+};
 
 /** The state of the page and what can be done with it. The address is a copy of `page`. */
 export class Studio {
@@ -82,7 +89,16 @@ export class Studio {
   #pending: ReturnType<typeof setTimeout> | undefined;
   /** The latest model that was there, to go back to. */
   #opened: Extract<News, { type: 'ready' }> | null = null;
-  #ownBefore: OwnModel | null = null;
+  /** What was shown of it, while another one is on its way. */
+  #before: Before | null = null;
+  readonly #wishes = new Wishes();
+  /** Of the address, as it was read. */
+  #read = '';
+  readonly #faults = new Faults();
+  /** Why the last run that was asked for is not there. */
+  #refusal: string | null = null;
+  /** What the last change of the model changed besides. */
+  #moved: string | null = null;
   /** The class that the recipe's number stood for in the model before. */
   #className: string | null = null;
 
@@ -111,9 +127,11 @@ export class Studio {
     addEventListener('popstate', () => {
       this.#followAddress();
     });
-    document.addEventListener('visibilitychange', () => {
-      this.#client?.post({ type: 'visible', visible: !document.hidden });
-    });
+    const tellVisibility = () => {
+      this.post({ type: 'visible', visible: !document.hidden });
+    };
+    tellVisibility();
+    document.addEventListener('visibilitychange', tellVisibility);
     addEventListener('pagehide', () => {
       this.#address.flush();
     });
@@ -164,16 +182,19 @@ export class Studio {
   /** Ends the run, and opens another model with the same settings. */
   setModel(name: string): void {
     if (name === this.page.model) return;
+    this.#keepBefore();
     const { class_label } = this.page.recipe;
     if (this.model) {
       const names = this.model.class_names ?? [];
       this.#className = typeof class_label === 'number' ? (names[class_label] ?? null) : null;
     }
+    const before = $state.snapshot(this.page.recipe);
     this.page.recipe = moved(
-      $state.snapshot(this.page.recipe),
+      before,
       defaultState('', SAMPLINGS[this.page.model]).recipe,
       defaultState('', SAMPLINGS[name]).recipe,
     );
+    this.#tellMoved(movedNote(before, this.page.recipe, name));
     this.page.model = name;
     this.page.start = null;
     this.page.forks = [];
@@ -185,7 +206,7 @@ export class Studio {
 
   /** Opens a model that was dropped on the page; what was before comes back if it is refused. */
   openOwn(model: OwnModel): void {
-    this.#ownBefore = this.own;
+    this.#keepBefore();
     this.own = model;
     this.page.model = OWN;
     this.page.start = null;
@@ -205,9 +226,11 @@ export class Studio {
     }
   }
 
-  /** What brings back what is shown, anywhere. */
-  link(): string {
-    return location.origin + location.pathname + formatHash($state.snapshot(this.page));
+  /** What brings back what is shown, anywhere: in Reverse, at this frame. */
+  link(at?: number): string {
+    const page = $state.snapshot(this.page);
+    const frame = page.station === 'reverse' ? this.playback.stopAt(at) : page.frame;
+    return location.origin + location.pathname + formatHash({ ...page, frame });
   }
 
   /** Only the part that says what to show: a link comes from who knows where. */
@@ -236,8 +259,14 @@ export class Studio {
     this.playback.move('rest');
     this.saveAddress();
     this.cancelRerun();
+    this.#rerun();
+  }
+
+  #rerun(): void {
     this.#pending = setTimeout(() => {
-      if (!this.branching.remake()) this.#startRun();
+      // On a branch: which one is to be made anew has to be known.
+      if (this.#wishes.awaited && this.page.forks.length > 0) this.#rerun();
+      else if (!this.branching.remake()) this.#startRun();
     }, DEBOUNCE_MS);
   }
 
@@ -264,6 +293,18 @@ export class Studio {
     return ++this.#generation;
   }
 
+  /** Asks the engine for the branch that the page is on. Returns the wish's number. */
+  wish(): number {
+    const generation = this.supersede();
+    this.#wishes.ask(generation, this.#route);
+    return generation;
+  }
+
+  get #route(): PageRoute {
+    const { recipe, forks } = this.page;
+    return $state.snapshot({ recipe, forks });
+  }
+
   /** A change of the recipe that waits is part of what is asked for now. */
   cancelRerun(): void {
     clearTimeout(this.#pending);
@@ -274,19 +315,30 @@ export class Studio {
   }
 
   #readAddress(): void {
-    const { state, notes } = parseHash(location.hash, NAMES, SAMPLINGS);
-    const weights = weightsOf(state.model);
-    if (state.weights && weights && state.weights !== weights) {
-      notes.push(
-        'The model was trained anew after this link was made: its pictures are others now.',
-      );
-    }
-    this.page = { ...state, weights };
-    this.notes = notes;
+    this.#address.forget();
+    this.#read = location.hash;
+    const here = { own: this.own !== null, software: this.device?.software ?? false };
+    const { page, notes, faults } = readLink(this.#read, history.state, here);
+    Object.assign(this, { page, notes });
+    this.#faults.begin();
+    this.#miss(faults);
+  }
+
+  #miss(parts: string[]): void {
+    this.notes = this.#faults.tell(parts, this.notes);
+  }
+
+  /** What to go back to: the page as it was with the latest model that was there. */
+  #keepBefore(): void {
+    this.#faults.end();
+    if (!this.model) return;
+    const { recipe, start, forks, focus, frame, forward } = $state.snapshot(this.page);
+    this.#before = { recipe, start, forks, focus, frame, own: this.own, picture: forward.picture };
   }
 
   #openModel(): void {
     this.supersede();
+    this.#wishes.clear();
     this.cancelRerun();
     const { model } = this.page;
     const files = model === OWN ? this.own?.files : undefined;
@@ -315,25 +367,26 @@ export class Studio {
   #followAddress(): void {
     const route = () => JSON.stringify([this.page.recipe, this.page.start, this.page.forks]);
     const before = route();
-    const { model } = this.page;
+    const { model, focus } = this.page;
+    this.#keepBefore();
     this.#readAddress();
     this.#className = null;
     if (this.page.model !== model) this.#openModel();
     if (!this.model) return;
     this.#fitToModel(this.model);
+    if (this.page.focus !== focus) this.tree.forget();
     if (route() !== before) this.#startRun();
-    else this.playback.seek(this.page.frame ?? this.playback.steps);
+    else this.playback.follow();
   }
 
   #startRun(): void {
     if (!this.model) return;
     const { recipe, forks, start, frame, station } = $state.snapshot(this.page);
     const motion = this.playback.begin(station);
-    this.tree.clear();
-    this.inspector.clear();
+    this.#wishes.clear();
     this.post({
       type: 'run',
-      generation: this.supersede(),
+      generation: this.wish(),
       route: engineRoute({ recipe, forks }, start && this.#startPicture(start), (one) =>
         this.translated(one),
       ),
@@ -345,7 +398,7 @@ export class Studio {
   #startPicture({ picture, timestep, noise_seed }: PageStart): StartPicture | null {
     const read = this.model && parsePicture(picture, this.forward.size);
     if (read) return { values: valuesOf(read), timestep, noise_seed };
-    this.note('The picture that the link starts from is damaged, or was made for another model.');
+    this.#miss(['a picture to start from that is damaged, or of another model']);
     this.page.start = null;
     return null;
   }
@@ -366,21 +419,22 @@ export class Studio {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 
-  #note(notes: string[]): void {
-    for (const text of notes) this.note(text);
+  /** In the place of what was said of the model before. */
+  #tellMoved(text: string | null): void {
+    this.notes = this.notes.filter((note) => note !== this.#moved);
+    this.#moved = text;
+    if (text) this.note(text);
   }
 
   #fitToModel(model: ModelFacts): void {
     const { page } = this;
     for (const recipe of recipesOf(page)) {
-      this.#note(fitRecipe(recipe, model, this.#className));
-      this.#note(fitSampler(recipe, this.samplers));
+      this.#miss(fitRecipe(recipe, model, this.#className));
+      this.#miss(fitSampler(recipe, this.samplers));
     }
     this.#className = null;
     page.forward.timestep = Math.min(page.forward.timestep, model.num_train_timesteps - 1);
-    if (!this.forward.fit()) {
-      this.note('The picture of the link is damaged, or was made for another model.');
-    }
+    if (!this.forward.fit()) this.#miss(['a picture that is damaged, or of another model']);
   }
 
   #receive(message: News): void {
@@ -393,29 +447,21 @@ export class Studio {
         break;
       case 'samplers':
         this.samplers = message.samplers;
-        for (const recipe of recipesOf(this.page)) this.#note(fitSampler(recipe, this.samplers));
+        for (const recipe of recipesOf(this.page)) this.#miss(fitSampler(recipe, this.samplers));
         break;
-      case 'trial':
-        keepTrial(message.key, message.trial);
+      case 'tried':
+        this.chosen = message.chosen;
+        if (message.chosen.trial) keepTrial(message.key, message.chosen.trial);
         break;
       case 'device':
-        this.device = message.device;
-        this.thread = message.thread;
-        this.chosen = message.chosen;
-        // Begin with little where there is no graphics processor.
-        if (message.device.software && !location.hash.includes('batch=')) {
-          this.page.recipe.batch = 1;
-        }
+        this.#meetDevice(message);
         break;
       case 'ready':
-        this.#ownBefore = this.own;
+        this.#before = null;
         if (message.name === this.page.model) this.#useModel(message);
         break;
       case 'started':
-        if (message.generation !== this.#generation) break;
-        this.#enter(message.run);
-        // Its picture has taken the place of the one that the forward process has.
-        if (this.page.start) this.forward.resend();
+        this.#enter(message.generation, message.run);
         break;
       case 'frame':
         this.#arrive(message);
@@ -433,16 +479,10 @@ export class Studio {
         this.forward.resend();
         break;
       case 'refused':
-        if (message.wish === 'race') this.race.refuse(message.problem.message);
+        if (message.wish === 'run') this.#refuseRun(message.generation, message.problem.message);
+        else if (message.wish === 'race') this.race.refuse(message.problem.message);
         else this.note(message.problem.message);
-        if (message.wish === 'run') this.playback.motion = 'rest';
-        if (message.wish === 'model' && this.#opened) {
-          this.own = this.#ownBefore;
-          this.page.model = this.#opened.name;
-          this.page.weights = weightsOf(this.page.model);
-          this.#className = null;
-          this.#useModel(this.#opened);
-        }
+        if (message.wish === 'model' && this.#opened) this.#goBackTo(this.#opened);
         break;
       case 'failed':
         this.problem = message.problem;
@@ -451,23 +491,76 @@ export class Studio {
     }
   }
 
-  #enter(run: RunFacts): void {
+  #meetDevice({ device, thread, chosen }: Extract<News, { type: 'device' }>): void {
+    const first = this.device === null;
+    Object.assign(this, { device, thread, chosen });
+    // What the address leaves open is the device's to say.
+    if (first && device.software && location.hash === this.#read) this.#readAddress();
+  }
+
+  /** A model was refused: what was before comes back. */
+  #goBackTo(opened: Extract<News, { type: 'ready' }>): void {
+    const { page } = this;
+    page.model = opened.name;
+    page.weights = weightsOf(page.model);
+    if (this.#before) {
+      const { own, picture, ...shown } = this.#before;
+      this.own = own;
+      Object.assign(page, shown);
+      page.forward.picture = picture;
+    }
+    this.#before = this.#className = null;
+    this.#useModel(opened);
+  }
+
+  #enter(generation: number, run: RunFacts): void {
+    const wish = this.#wishes.arrive(generation);
+    if (wish === undefined) return;
+    if (wish !== null) this.#leaveBefore(run);
     this.run = run;
     this.playback.computed = run.computed;
-    const { page } = this;
-    // Where frames are sparse, a fork leaves at the kept one before.
-    const fork = page.forks.at(-1);
-    const arrived = recipesOf(page).length - 1 === this.tree.depthOf(run);
-    if (fork && run.origin && arrived) fork.at = run.origin.at;
-    this.tree.enter(run, $state.snapshot({ recipe: page.recipe, forks: page.forks }));
+    this.tree.enter(run, wish);
+    if (generation !== this.#generation) return;
+    const { page, tree } = this;
+    const { forks = [] } = tree.current?.route ?? {};
+    if (wish === null) this.branching.takeBack();
+    else if (forks.length === page.forks.length) page.forks = $state.snapshot(forks);
+    // Its picture has taken the place of the one that the forward process has.
+    if (page.start) this.forward.resend();
     this.saveAddress();
+  }
+
+  /** What was asked for is there: what was said against the last wish goes, and with another trunk all. */
+  #leaveBefore(run: RunFacts): void {
+    if (run.computed === 0 && run.branches.length === 1) {
+      this.tree.clear();
+      this.inspector.clear();
+    }
+    this.#withdraw();
+  }
+
+  #refuseRun(generation: number, message: string): void {
+    this.#withdraw();
+    this.#refusal = message;
+    this.note(message);
+    this.#wishes.refuse(generation);
+    if (generation !== this.#generation) return;
+    this.playback.motion = 'rest';
+    this.branching.takeBack();
+  }
+
+  /** Another run is there, or another reason why there is none. */
+  #withdraw(): void {
+    this.notes = this.notes.filter((note) => note !== this.#refusal);
+    this.#refusal = null;
   }
 
   #arrive(position: Position): void {
     if (position.generation !== this.#generation || !this.playback.arrive(position)) return;
-    const { computed, steps } = this.playback;
+    if (!this.run) return;
+    const { computed } = this.playback;
     if (computed > 0) this.proof.expectGolden();
-    this.page.frame = position.frame === steps ? null : position.frame;
+    this.page.frame = this.playback.stopAt();
     this.saveAddress();
   }
 }

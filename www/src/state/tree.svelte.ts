@@ -62,23 +62,35 @@ export class Tree {
     return parent ? parent.depth + 1 : 0;
   }
 
-  /** A branch has become the current one: another is new, and some may be gone. */
-  enter(run: RunFacts, page: PageRoute): void {
+  /**
+   * A branch has become the current one: another is new, and some may be gone. `wish` is where the
+   * page's wish leads; `null` for a branch that is known.
+   */
+  enter(run: RunFacts, wish: PageRoute | null): void {
     const known = this.branches.filter(({ number }) => run.branches.includes(number));
+    const others = known.filter(({ number }) => number !== run.branch);
+    const entered = wish
+      ? [this.#branchOf(run, wish)]
+      : known.filter((one) => !others.includes(one));
+    this.branches = [...others, ...entered].sort((a, b) => a.number - b.number);
+  }
+
+  #branchOf(run: RunFacts, wish: PageRoute): Branch {
     const depth = this.depthOf(run);
-    const branch: Branch = {
+    // On the way to a branch of a link, the wish already holds where it leads.
+    const forks = wish.forks.slice(0, depth);
+    const fork = forks.pop();
+    return {
       number: run.branch,
       origin: run.origin,
-      // On the way to a branch of a link the page already holds where it leads.
       route: {
-        recipe: recipesOf(page)[depth] ?? page.recipe,
-        forks: page.forks.slice(0, depth),
+        recipe: recipesOf(wish)[depth] ?? wish.recipe,
+        // Where frames are sparse, a fork leaves at the kept one before.
+        forks: fork ? [...forks, { ...fork, at: run.origin?.at ?? fork.at }] : forks,
       },
       steps: run.steps.length,
       depth,
     };
-    const others = known.filter(({ number }) => number !== run.branch);
-    this.branches = [...others, branch].sort((a, b) => a.number - b.number);
   }
 
   /** Another run is on its way: its pictures are others. */

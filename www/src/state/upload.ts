@@ -1,4 +1,4 @@
-import { PAD_SCALE, shrink, type DrawingTarget } from './drawing';
+import { padScale, shrink, type DrawingTarget } from './drawing';
 import { pictureOf, type Picture } from './picture';
 
 const MOST_BYTES = 20e6;
@@ -62,8 +62,9 @@ export function kept(source: Source | HTMLVideoElement, width: number, height: n
 
 /** What the model sees of the middle of a picture: as large a part as has the model's shape. */
 export function seen(original: Original, target: DrawingTarget): Picture {
-  const across = (target.width - 2 * target.pad) * PAD_SCALE;
-  const down = (target.height - 2 * target.pad) * PAD_SCALE;
+  const fine = padScale(target);
+  const across = (target.width - 2 * target.pad) * fine;
+  const down = (target.height - 2 * target.pad) * fine;
   const scale = Math.max(across / original.width, down / original.height);
   const { context } = blank(across, down);
   // Pixels that are made larger stay pixels: a picture of the model's own size comes through whole.
