@@ -102,9 +102,10 @@ fn buffers_are_shared() {
     }
 }
 
-/// Of the models that are shipped and the networks that are measured.
+/// Of the models that are shipped and the networks that are measured. What is alive counts nothing
+/// that an operation has no use for.
 #[test]
-fn working_memory_is_at_most_1_3_times_what_is_alive() {
+fn working_memory_is_at_most_1_35_times_what_is_alive() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let nets = ["a", "c", "ddpm-cifar10"].map(|net| root.join(format!("bench/nets/{net}.json")));
     let models = ["digits", "fashion", "portraits"];
@@ -117,7 +118,7 @@ fn working_memory_is_at_most_1_3_times_what_is_alive() {
             let (scratch, live) = (plan.scratch_bytes(), plan.live_bytes());
             let ratio = scratch as f64 / live as f64;
             println!("{}, {batch} at once: {scratch} bytes for {live} alive: {ratio:.2}", path.display());
-            assert!((1.0..=1.3).contains(&ratio), "{}: {ratio}", path.display());
+            assert!((1.0..=1.35).contains(&ratio), "{}: {ratio}", path.display());
         }
     }
 }

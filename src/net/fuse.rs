@@ -231,13 +231,14 @@ impl<'a> Fuser<'a> {
         self.push(Op::Conv { x, weight, bias, joined, y });
     }
 
-    /// Both parts are written straight into the result, unless one of them is the caller's or
-    /// already lives elsewhere.
+    /// Both parts are written straight into the result, unless one of them is the caller's, already
+    /// lives elsewhere or is both.
     fn concat(&mut self, parts: [TensorId; 2], y: TensorId) {
         let mut offset = 0;
         for part in parts {
             let mut part = self.value(part);
-            if self.callers[part.0] || self.fused.homes[part.0].is_some() {
+            let is_twice = parts[0] == parts[1];
+            if is_twice || self.callers[part.0] || self.fused.homes[part.0].is_some() {
                 let copy = self.tensor(self.fused.tensor(part).clone());
                 self.push(Op::Activation { x: part, affine: None, kind: Activation::Identity, y: copy });
                 part = copy;

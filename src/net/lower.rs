@@ -197,7 +197,7 @@ impl<'a> Lowering<'a> {
             eps,
         };
         let buffers = [x.buffer, self.weight(gamma), self.weight(beta), t.buffer, self.tensor(affine)];
-        self.push(match choose::norm(self.network.class, p.pixels * (p.channels / p.groups)) {
+        self.push(match choose::norm(self.network.class, p.pixels.saturating_mul(p.channels / p.groups)) {
             Norm::Group => group_norm::dispatch(&p, buffers),
             Norm::Lone => group_norm_lone::dispatch(&p, buffers),
         });

@@ -40,8 +40,9 @@ impl Plan {
     /// Plans `batch` samples for a class of machine; no buffer may exceed `max_words`.
     pub fn new(graph: &Graph, batch: usize, class: Class, max_words: u64) -> Result<Self, MachineError> {
         let network = fuse(graph, class);
-        // What is between dispatches is as much for every sample.
-        let memory = Memory::of(&network, &Lowering::of(&network, 1).scratch);
+        // What is between dispatches is as much for every sample; of none there are no dispatches that
+        // could be too large.
+        let memory = Memory::of(&network, &Lowering::of(&network, 0).scratch);
         let scratch = memory.buffers.iter().map(|words| Buffer::Scratch(words.saturating_mul(batch as u64)));
         // One more: what stands in for the inputs that an operation does without.
         let mut buffers: Vec<Buffer> = scratch.chain([Buffer::Scratch(4)]).collect();
