@@ -80,7 +80,7 @@ fn concatenations_cost_nothing() {
     for (name, graph) in graphs().into_iter().filter(|(name, _)| !name.ends_with("no-middle")) {
         let network = fuse(&graph, Class::Gpu);
         let halves = network.homes.iter().flatten().count();
-        assert!(halves > 0 && halves % 2 == 0, "{name}: {halves} halves");
+        assert!(halves > 0 && halves.is_multiple_of(2), "{name}: {halves} halves");
         let copies = network.ops.iter().filter(|op| {
             use reverie::kernels::activation::Activation;
             matches!(op, Op::Activation { affine: None, kind: Activation::Identity, .. })
