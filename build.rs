@@ -23,9 +23,19 @@ fn main() {
         .filter(|path| path.extension().is_some_and(|e| e == "wgsl"))
         .collect();
     paths.sort();
-    let table: String = paths.iter().map(|path| shader_module(path)).collect();
-    let out = Path::new(&env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("shaders.rs");
-    fs::write(out, table).expect("OUT_DIR is writable");
+    let shaders: Vec<Shader> = paths.iter().map(|path| Shader::read(path)).collect();
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let write = |name, text: String| fs::write(out.join(name), text).expect("OUT_DIR is writable");
+    write("shaders.rs", shaders.iter().map(Shader::module).collect());
+    write("kernels.rs", kernels(&shaders));
+}
+
+/// The table of the kernels: all shaders that compute. One whose room `src/kernels/<name>.rs` is
+/// missing, or has no twin and no cases for its `KERNEL`, does not compile.
+fn kernels(shaders: &[Shader]) -> String {
+    let compute = shaders.iter().filter(|shader| workgroup_size(&shader.module) > 0);
+    let rows: String = compute.map(|shader| format!("&{}::KERNEL,\n", shader.name)).collect();
+    format!("/// Every compute kernel, by name.\npub static ALL: &[&Kernel] = &[\n{rows}];\n")
 }
 
 /// Prints the mistake the way a compiler would, and fails the build.
@@ -81,36 +91,47 @@ impl Expanded {
     }
 }
 
-fn shader_module(path: &Path) -> String {
-    let name = path.file_stem().and_then(|s| s.to_str()).expect("a shader's name is UTF-8");
-    let text = Expanded::read(path);
-    let module = naga::front::wgsl::parse_str(&text.source)
-        .unwrap_or_else(|e| fail(&text.explain(e.location(&text.source), e.message())));
-    // No capability at all: what passes here runs in every browser.
-    Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap_or_else(|e| {
-        let mut message = e.as_inner().to_string();
-        let mut source = std::error::Error::source(e.as_inner());
-        while let Some(inner) = source {
-            let _ = write!(message, ": {inner}");
-            source = inner.source();
-        }
-        fail(&text.explain(e.location(&text.source), &message))
-    });
+/// A shader of `shaders/`, expanded and valid.
+struct Shader {
+    name: String,
+    text: Expanded,
+    module: Module,
+}
 
-    let mut code = format!("pub mod {name} {{\n");
-    let bindings = bindings(&module, &text);
-    let _ = write!(
-        code,
-        "/// `shaders/{name}.wgsl`, expanded, validated and reflected.\n\
-         pub static SHADER: super::Shader = super::Shader {{ name: {name:?}, source: {:?}, \
-         bindings: &[{bindings}], workgroup_size: {}, workgroup_bytes: {} }};\n",
-        bare(&text.source),
-        workgroup_size(&module),
-        workgroup_bytes(&module),
-    );
-    code.push_str(&params_struct(&module, &text));
-    code.push_str("}\n");
-    code
+impl Shader {
+    fn read(path: &Path) -> Self {
+        let name = path.file_stem().and_then(|s| s.to_str()).expect("a shader's name is UTF-8").to_owned();
+        let text = Expanded::read(path);
+        let module = naga::front::wgsl::parse_str(&text.source)
+            .unwrap_or_else(|e| fail(&text.explain(e.location(&text.source), e.message())));
+        // No capability at all: what passes here runs in every browser.
+        Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap_or_else(|e| {
+            let mut message = e.as_inner().to_string();
+            let mut source = std::error::Error::source(e.as_inner());
+            while let Some(inner) = source {
+                let _ = write!(message, ": {inner}");
+                source = inner.source();
+            }
+            fail(&text.explain(e.location(&text.source), &message))
+        });
+        Self { name, text, module }
+    }
+
+    /// What Rust knows of it.
+    fn module(&self) -> String {
+        let Self { name, text, module } = self;
+        let bindings = bindings(module, text);
+        format!(
+            "pub mod {name} {{\n\
+             /// `shaders/{name}.wgsl`, expanded, validated and reflected.\n\
+             pub static SHADER: super::Shader = super::Shader {{ name: {name:?}, source: {:?}, \
+             bindings: &[{bindings}], workgroup_size: {}, workgroup_bytes: {} }};\n{}}}\n",
+            bare(&text.source),
+            workgroup_size(module),
+            workgroup_bytes(module),
+            params_struct(module, text),
+        )
+    }
 }
 
 /// The source without comments and indentation, which a visitor would download; line by line,

@@ -7,9 +7,11 @@ pub mod diffusion;
 pub mod gpu;
 pub mod kernels;
 pub mod machine;
+pub mod models;
+pub mod net;
+
 pub mod session;
 #[cfg(all(target_arch = "wasm32", not(any(feature = "engine", feature = "cpu"))))]
 pub mod twins;
-pub mod unet;
 #[cfg(all(target_arch = "wasm32", not(feature = "twins")))]
 pub mod web;

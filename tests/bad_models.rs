@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use reverie::unet::config::{ConfigError, UNetConfig, UpBlock};
-use reverie::unet::facts::Facts;
-use reverie::unet::folder::{Files, FolderError, ModelFolder};
-use reverie::unet::weights::{Fault, Weights};
+use reverie::models::facts::Facts;
+use reverie::models::folder::{Files, FolderError, ModelFolder};
+use reverie::models::unet_2d::config::{ConfigError, UNetConfig, UpBlock};
+use reverie::net::weights::{Fault, Weights};
 use serde_json::{Value, json};
 
 /// A safetensors file, its header as given.

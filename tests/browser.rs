@@ -10,11 +10,12 @@ use reverie::kernels::ALL;
 use reverie::kernels::case::relative_error;
 use reverie::kernels::fast::lanes::LANES;
 use reverie::machine::{Class, Machine, run_case};
+use reverie::models::folder::ModelFolder;
+use reverie::models::unet_2d::arriving::specs;
+use reverie::models::unet_2d::config::UNetConfig;
+use reverie::models::unet_2d::network::{ClassLabels, UNet};
+use reverie::net::random::random_weights;
 use reverie::session::{Condition, Model, NoiseSource, Recipe, Run};
-use reverie::unet::config::UNetConfig;
-use reverie::unet::folder::ModelFolder;
-use reverie::unet::network::{ClassLabels, UNet};
-use reverie::unet::random::random_weights;
 use safetensors::SafeTensors;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -166,7 +167,7 @@ async fn a_run_repeats_bit_for_bit_and_agrees_with_the_cpu() {
 async fn a_pass_of_net_a_takes_at_most_250_ms() {
     let mut machine = GpuMachine::new().await.unwrap();
     let config = UNetConfig::parse(include_str!("../bench/nets/a.json")).unwrap();
-    let weights = random_weights(&config).unwrap();
+    let weights = random_weights(&specs(&config)).unwrap();
     let unet = UNet::load(&mut machine, config, weights).unwrap();
     console_log!("{:?}: {:?}", machine.class, machine.gpu.adapter.get_info().name);
     let instance = unet.instance(&mut machine, 1, 32, 32).unwrap();

@@ -10,11 +10,11 @@ use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
 use reverie::machine::Machine;
+use reverie::net::pixels::to_nchw;
 use reverie::session::tree::MOST_BRANCHES;
 use reverie::session::{
     Condition, Lens, Model, NoiseSource, Origin, Race, Recipe, SessionError, Start, Tree,
 };
-use reverie::unet::pixels::to_nchw;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/unet/classes");
 const STEPS: usize = 8;

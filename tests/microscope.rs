@@ -9,8 +9,8 @@ use reverie::diffusion::samplers::SamplerOptions;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
 use reverie::machine::Machine;
+use reverie::net::pixels::{to_nchw, to_nhwc};
 use reverie::session::{Condition, Lens, Microscope, Model, NoiseSource, Recipe, Run};
-use reverie::unet::pixels::{to_nchw, to_nhwc};
 
 /// Looks at every frame of a run, and compares x̂0 with what the run's next step made of it.
 async fn check_against_a_run(machine: &mut impl Machine) {

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use reverie::kernels::shaders::Access;
 use reverie::machine::{Class, MachineError};
-use reverie::unet::build::build;
-use reverie::unet::config::UNetConfig;
-use reverie::unet::graph::{Graph, Op};
-use reverie::unet::memory::root;
-use reverie::unet::plan::{Buffer, Plan};
+use reverie::models::unet_2d::build::build;
+use reverie::models::unet_2d::config::UNetConfig;
+use reverie::net::fuse::fuse;
+use reverie::net::fused::Op;
+use reverie::net::graph::Graph;
+use reverie::net::plan::{Buffer, Plan};
 
 fn graphs() -> Vec<(String, Graph)> {
     let folders =
@@ -56,14 +57,15 @@ fn no_dispatch_binds_a_buffer_for_reading_and_for_writing() {
 fn tensors_that_are_alive_share_no_buffer() {
     for (name, graph) in graphs() {
         let plan = Plan::new(&graph, 1, Class::Gpu, 1 << 28).unwrap();
-        for (at, op) in graph.ops.iter().enumerate() {
+        let network = &plan.network;
+        for (at, op) in network.ops.iter().enumerate() {
             for read in op.reads() {
-                let home = root(&graph, read);
-                let Some(first) = graph.ops.iter().position(|op| root(&graph, op.writes()) == home) else {
+                let home = network.root(read);
+                let Some(first) = network.ops.iter().position(|op| network.root(op.writes()) == home) else {
                     continue;
                 };
-                for between in &graph.ops[first..at] {
-                    let other = root(&graph, between.writes());
+                for between in &network.ops[first..at] {
+                    let other = network.root(between.writes());
                     let apart = other == home || plan.buffer(other) != plan.buffer(home);
                     assert!(apart, "{name}: {other:?} overwrites {home:?} before operation {at}");
                 }
@@ -76,12 +78,12 @@ fn tensors_that_are_alive_share_no_buffer() {
 #[test]
 fn concatenations_cost_nothing() {
     for (name, graph) in graphs().into_iter().filter(|(name, _)| !name.ends_with("no-middle")) {
-        let halves = graph.tensors.iter().filter(|tensor| tensor.home.is_some()).count();
-        assert!(halves > 0 && halves % 2 == 0, "{name}: {halves} halves");
-        let copies = graph.ops.iter().filter(|op| {
+        let network = fuse(&graph, Class::Gpu);
+        let halves = network.homes.iter().flatten().count();
+        assert!(halves > 0 && halves.is_multiple_of(2), "{name}: {halves} halves");
+        let copies = network.ops.iter().filter(|op| {
             use reverie::kernels::activation::Activation;
-            use reverie::unet::graph::Affine;
-            matches!(op, Op::Activation { affine: Affine::None, kind: Activation::Identity, .. })
+            matches!(op, Op::Activation { affine: None, kind: Activation::Identity, .. })
         });
         assert_eq!(copies.count(), 0, "{name}");
     }
@@ -93,16 +95,17 @@ fn buffers_are_shared() {
         let plan = Plan::new(&graph, 1, Class::Gpu, 1 << 28).unwrap();
         let scratch = plan.buffers.iter().filter(|buffer| matches!(buffer, Buffer::Scratch(_))).count();
         assert!(
-            2 * scratch < graph.tensors.len(),
+            2 * scratch < plan.network.ops.len(),
             "{name}: {scratch} buffers for {} tensors",
-            graph.tensors.len()
+            plan.network.ops.len()
         );
     }
 }
 
-/// Of the models that are shipped and the networks that are measured.
+/// Of the models that are shipped and the networks that are measured. What is alive counts nothing
+/// that an operation has no use for.
 #[test]
-fn working_memory_is_at_most_1_3_times_what_is_alive() {
+fn working_memory_is_at_most_1_35_times_what_is_alive() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let nets = ["a", "c", "ddpm-cifar10"].map(|net| root.join(format!("bench/nets/{net}.json")));
     let models = ["digits", "fashion", "portraits"];
@@ -112,10 +115,10 @@ fn working_memory_is_at_most_1_3_times_what_is_alive() {
         let graph = build(&config, 32, 32);
         for (batch, class) in [(1, Class::SoftwareAdapter), (16, Class::Gpu)] {
             let plan = Plan::new(&graph, batch, class, 1 << 28).unwrap();
-            let (scratch, live) = (plan.scratch_bytes(), plan.live_bytes(&graph));
+            let (scratch, live) = (plan.scratch_bytes(), plan.live_bytes());
             let ratio = scratch as f64 / live as f64;
             println!("{}, {batch} at once: {scratch} bytes for {live} alive: {ratio:.2}", path.display());
-            assert!((1.0..=1.3).contains(&ratio), "{}: {ratio}", path.display());
+            assert!((1.0..=1.35).contains(&ratio), "{}: {ratio}", path.display());
         }
     }
 }

@@ -10,9 +10,9 @@ use reverie::cpu::CpuMachine;
 use reverie::gpu::GpuMachine;
 use reverie::kernels::case::relative_error;
 use reverie::machine::{Class, Machine};
-use reverie::unet::config::ClassEmbedding;
-use reverie::unet::folder::ModelFolder;
-use reverie::unet::network::{ClassLabels, UNet};
+use reverie::models::folder::ModelFolder;
+use reverie::models::unet_2d::config::ClassEmbedding;
+use reverie::models::unet_2d::network::{ClassLabels, UNet};
 use safetensors::SafeTensors;
 
 /// The relative error of one folder on a machine.

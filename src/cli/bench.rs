@@ -14,11 +14,11 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use reverie::machine::Machine;
-use reverie::unet::config::UNetConfig;
-use reverie::unet::graph::Graph;
-use reverie::unet::network::{UNet, UNetError};
-use reverie::unet::plan::Plan;
-use reverie::unet::random::random_weights;
+use reverie::models::unet_2d::arriving::specs;
+use reverie::models::unet_2d::config::UNetConfig;
+use reverie::models::unet_2d::network::{UNet, UNetError};
+use reverie::net::plan::Plan;
+use reverie::net::random::random_weights;
 use serde::Serialize;
 
 use self::clock::Clock;
@@ -159,7 +159,7 @@ fn load<M: Machine>(machine: &mut M, path: &PathBuf) -> Result<UNet, CliError> {
         |e: std::io::Error| CliError::Read { file: path.display().to_string(), reason: e.to_string() };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let config = UNetConfig::parse(&text).map_err(|e| CliError::model(path, UNetError::from(e)))?;
-    let weights = random_weights(&config).map_err(UNetError::from)?;
+    let weights = random_weights(&specs(&config)).map_err(UNetError::from)?;
     Ok(UNet::load(machine, config, weights)?)
 }
 
@@ -186,7 +186,7 @@ async fn pass<M: Machine>(
     let device_ms = by_clock.as_ref().map(|seconds| 1000.0 * seconds.iter().sum::<f64>());
     let parts = match args.whole {
         true => Vec::new(),
-        false => parts(machine, unet, (&graph, &plan), clock, roof, by_clock.as_deref()).await?,
+        false => parts(machine, unet, (&plan, [height, width]), clock, roof, by_clock.as_deref()).await?,
     };
     let gflop = batch as f64 * graph.flops() as f64 / 1e9;
     Ok(Pass {
@@ -201,9 +201,9 @@ async fn pass<M: Machine>(
         gflop_per_second: gflop / ms * 1e3,
         share: gflop / ms * 1e3 / roof.gflop_per_second,
         dispatches: plan.dispatches.len(),
-        weight_bytes: plan.weight_bytes(&graph),
+        weight_bytes: plan.weight_bytes(),
         scratch_bytes: plan.scratch_bytes(),
-        live_bytes: plan.live_bytes(&graph),
+        live_bytes: plan.live_bytes(),
         parts,
     })
 }
@@ -212,24 +212,23 @@ async fn pass<M: Machine>(
 async fn parts<M: Machine>(
     machine: &mut M,
     unet: &UNet,
-    (graph, plan): (&Graph, &Plan),
+    (plan, [height, width]): (&Plan, [usize; 2]),
     clock: Clock,
     roof: &Roof,
     by_clock: Option<&[f64]>,
 ) -> Result<Vec<Part>, CliError> {
     let kind = |at: usize| {
         let dispatch = &plan.dispatches[at];
-        (dispatch.kernel.shader.name, graph.op_shape(&graph.ops[plan.shares[at].op]))
+        (dispatch.kernel.shader.name, plan.shape(&plan.shares[at]))
     };
     let mut kinds: Vec<(&'static str, String)> = (0..plan.dispatches.len()).map(kind).collect();
     kinds.sort();
     kinds.dedup();
-    let size = graph.tensor(graph.sample);
     let mut parts = Vec::new();
     for (kernel, shape) in kinds {
         let is_one = |at: usize| kind(at) == (kernel, shape.clone());
         let keep = |at: usize, _: &_| is_one(at);
-        let part = unet.partial_instance(machine, plan.batch, size.height, size.width, &keep)?;
+        let part = unet.partial_instance(machine, plan.batch, height, width, &keep)?;
         let seconds = clock.median(machine, part.program, part.output).await?;
         unet.release(machine, part);
         let places: Vec<usize> = (0..plan.dispatches.len()).filter(|at| is_one(*at)).collect();

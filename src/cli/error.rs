@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use reverie::machine::MachineError;
+use reverie::models::unet_2d::network::UNetError;
 use reverie::session::SessionError;
-use reverie::unet::network::UNetError;
 
 /// One error; its message names the thing and says what is expected.
 #[derive(Debug, thiserror::Error)]

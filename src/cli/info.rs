@@ -6,10 +6,9 @@ use reverie::cpu::CpuMachine;
 use reverie::diffusion::schedule::BetaSchedule;
 use reverie::diffusion::scheduler_config::{SchedulerConfig, SchedulerConfigError};
 use reverie::machine::Machine;
-use reverie::unet::attributes::Attribute;
-use reverie::unet::config::ClassEmbedding;
-use reverie::unet::graph::Graph;
-use reverie::unet::plan::{Buffer, Plan};
+use reverie::models::attributes::Attribute;
+use reverie::models::unet_2d::config::ClassEmbedding;
+use reverie::net::plan::{Buffer, Plan};
 use serde::Serialize;
 
 use super::args::InfoArgs;
@@ -94,10 +93,10 @@ pub fn run(args: &InfoArgs) -> Result<(), CliError> {
         batch,
         height,
         width,
-        memory: memory(&graph, &plan),
+        memory: memory(&plan),
         dispatches_per_pass: plan.dispatches.len(),
         schedule: schedule.map_err(|e| CliError::model(&args.model, e))?,
-        exceeds: exceeds(&graph, &plan),
+        exceeds: exceeds(&plan),
     };
     if args.json { super::say_json(&info) } else { super::say(&info.to_string()) }
 }
@@ -113,9 +112,9 @@ fn classes(network: &Network) -> Classes {
     Classes { kind, count, null_label: network.facts.null_label, names }
 }
 
-fn memory(graph: &Graph, plan: &Plan) -> MemoryPlan {
+fn memory(plan: &Plan) -> MemoryPlan {
     let is_scratch = |buffer: &&Buffer| matches!(buffer, Buffer::Scratch(_));
-    let all = plan.buffers.iter().map(|buffer| 4 * plan.words(graph, buffer));
+    let all = plan.buffers.iter().map(|buffer| 4 * plan.words(buffer));
     MemoryPlan {
         weights: all.clone().sum::<u64>() - plan.scratch_bytes(),
         scratch: plan.scratch_bytes(),
@@ -143,9 +142,9 @@ fn schedule_facts(config: &SchedulerConfig) -> Result<ScheduleFacts, SchedulerCo
 }
 
 /// Buffers and dispatches beyond the default limits.
-fn exceeds(graph: &Graph, plan: &Plan) -> Vec<String> {
+fn exceeds(plan: &Plan) -> Vec<String> {
     let large = plan.buffers.iter().filter_map(|buffer| {
-        let bytes = 4 * plan.words(graph, buffer);
+        let bytes = 4 * plan.words(buffer);
         let what = if matches!(buffer, Buffer::Scratch(_)) { "an activation" } else { "a weight" };
         let (limit, name) = match bytes {
             MAX_BUFFER.. => (MAX_BUFFER, "maxBufferSize"),

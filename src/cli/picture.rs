@@ -8,7 +8,7 @@ use image::codecs::gif::{GifEncoder, Repeat};
 use image::imageops::{FilterType, resize};
 use image::{Delay, Frame, ImageError, ImageFormat, RgbaImage};
 use reverie::kernels::present::{Grid, twin};
-use reverie::unet::pixels::to_nhwc;
+use reverie::net::pixels::to_nhwc;
 
 /// Pictures are enlarged, by a whole factor, to about this width or height.
 const WANTED: u32 = 256;

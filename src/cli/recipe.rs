@@ -4,8 +4,8 @@ use std::path::Path;
 
 use reverie::diffusion::samplers::PlanError;
 use reverie::diffusion::scheduler_config::SchedulerConfig;
+use reverie::models::folder::ModelFolder;
 use reverie::session::{Model, NoiseSource, Recipe, SessionError};
-use reverie::unet::folder::ModelFolder;
 
 use super::args::SampleArgs;
 use super::error::CliError;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use reverie::diffusion::row::{Assign, NOISE, Register, Row};
 use reverie::diffusion::samplers::{Plan, SamplerEntry};
 use reverie::diffusion::scheduler_config::SchedulerConfig;
+use reverie::models::folder::ModelFolder;
 use reverie::session::SessionError;
-use reverie::unet::folder::ModelFolder;
 use serde::Serialize;
 
 use super::args::ScheduleArgs;

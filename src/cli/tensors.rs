@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reverie::unet::weights::Weights;
+use reverie::net::weights::Weights;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::error::CliError;

@@ -2,11 +2,11 @@
 
 use reverie::diffusion::scheduler_config::SchedulerConfig;
 use reverie::machine::Machine;
-use reverie::unet::attributes::Attributes;
-use reverie::unet::config::ClassEmbedding;
-use reverie::unet::facts::Facts;
-use reverie::unet::folder::ModelFolder;
-use reverie::unet::network::{ClassLabels, UNet};
+use reverie::models::attributes::Attributes;
+use reverie::models::facts::Facts;
+use reverie::models::folder::ModelFolder;
+use reverie::models::unet_2d::config::ClassEmbedding;
+use reverie::models::unet_2d::network::{ClassLabels, UNet};
 
 use super::args::UnetArgs;
 use super::backend::Task;

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
+use reverie::models::attributes::{Attribute, Attributes};
+use reverie::models::unet_2d::config::ClassEmbedding;
 use reverie::session::{Condition, Model, Wish};
-use reverie::unet::attributes::{Attribute, Attributes};
-use reverie::unet::config::ClassEmbedding;
 
 use super::args::SampleArgs;
 use super::error::CliError;

@@ -41,37 +41,7 @@ pub mod winograd_output;
 pub use case::Case;
 use shaders::{Access, Shader};
 
-/// Every compute kernel.
-pub static ALL: &[&Kernel] = &[
-    &activation::KERNEL,
-    &attention::KERNEL,
-    &attention_scores::KERNEL,
-    &attention_scores_wide::KERNEL,
-    &attention_values::KERNEL,
-    &attention_values_wide::KERNEL,
-    &avg_pool::KERNEL,
-    &class_embedding::KERNEL,
-    &conv3x3::KERNEL,
-    &conv3x3_stride2::KERNEL,
-    &dynamic_threshold::KERNEL,
-    &error_norm::KERNEL,
-    &forward_noise::KERNEL,
-    &group_norm::KERNEL,
-    &group_norm_lone::KERNEL,
-    &guidance::KERNEL,
-    &im2col::KERNEL,
-    &langevin_ratio::KERNEL,
-    &linear::KERNEL,
-    &matmul::KERNEL,
-    &matmul_few::KERNEL,
-    &network_input::KERNEL,
-    &reverse_step::KERNEL,
-    &roof_fma::KERNEL,
-    &softmax::KERNEL,
-    &upsample::KERNEL,
-    &winograd_input::KERNEL,
-    &winograd_output::KERNEL,
-];
+include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
 /// A compute kernel: the shader, its twin, and the cases that hold them together.
 #[derive(Debug)]

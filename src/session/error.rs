@@ -4,8 +4,8 @@ use crate::diffusion::adaptive::AdaptiveError;
 use crate::diffusion::samplers::PlanError;
 use crate::diffusion::scheduler_config::SchedulerConfigError;
 use crate::machine::MachineError;
-use crate::unet::folder::FolderError;
-use crate::unet::network::UNetError;
+use crate::models::folder::FolderError;
+use crate::models::unet_2d::network::UNetError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {

@@ -8,7 +8,7 @@ use crate::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
 use crate::machine::Machine;
-use crate::unet::network::Instance;
+use crate::models::unet_2d::network::Instance;
 
 /// x̂0 of an image at any timestep, by one call of the network; two at once where it is guided.
 /// What that takes is made at the first look, and again when guidance comes or goes.

@@ -3,11 +3,11 @@
 use super::SessionError;
 use crate::diffusion::scheduler_config::SchedulerConfig;
 use crate::machine::Machine;
-use crate::unet::arriving::Arriving;
-use crate::unet::attributes::Attributes;
-use crate::unet::facts::Facts;
-use crate::unet::folder::{Files, ModelFolder};
-use crate::unet::network::UNet;
+use crate::models::attributes::Attributes;
+use crate::models::facts::Facts;
+use crate::models::folder::{Files, ModelFolder};
+use crate::models::unet_2d::arriving::Arriving;
+use crate::models::unet_2d::network::UNet;
 
 /// Everything of a model folder that runs need.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::{Model, NoiseSource, Recipe, SessionError, Start};
 use crate::diffusion::samplers::Plan;
 use crate::kernels::reverse_step::Shape;
-use crate::unet::network::UNetError;
+use crate::models::unet_2d::network::UNetError;
 
 /// All of a run that needs no machine.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use super::{Model, SessionError};
 use crate::diffusion::samplers::{Plan, SamplerEntry, SamplerOptions};
 use crate::diffusion::scheduler_config::SchedulerConfig;
-use crate::unet::config::ClassEmbedding;
-use crate::unet::network::ClassLabels;
+use crate::models::unet_2d::config::ClassEmbedding;
+use crate::models::unet_2d::network::ClassLabels;
 
 /// A run is a pure function of its recipe and the model.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use crate::diffusion::samplers::{Adaptive, Plan};
 use crate::kernels::reverse_step::Shape;
 use crate::kernels::{BufferId, error_norm};
 use crate::machine::{Machine, MachineError, ProgramId};
-use crate::unet::network::Instance;
-use crate::unet::time::TimeProjection;
+use crate::models::unet_2d::network::Instance;
+use crate::models::unet_2d::time::TimeProjection;
 
 /// Made once at the start of a run; its steps only use them.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::diffusion::samplers::Plan;
 use crate::kernels::BufferId;
 use crate::kernels::reverse_step::Shape;
 use crate::machine::Machine;
-use crate::unet::network::Instance;
-use crate::unet::pixels::{to_nchw, to_nhwc};
+use crate::models::unet_2d::network::Instance;
+use crate::net::pixels::{to_nchw, to_nhwc};
 
 /// Which image of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::steps::now;
 use super::{Engine, error};
 use crate::kernels::roof_fma::{self, Params};
 use crate::machine::Machine;
-use crate::unet::network::UNetError;
+use crate::models::unet_2d::network::UNetError;
 
 /// About 3 GFLOP.
 const ROOF: Params = roof_fma::roof_params(1 << 16, 96);

@@ -18,11 +18,11 @@ use super::moment::lens_of;
 use crate::diffusion::schedule::LARGEST_TERMINAL_SNR;
 use crate::kernels::BufferId;
 use crate::kernels::present::{Grid, Params};
+use crate::models::folder::{FolderError, ModelFolder};
+use crate::models::unet_2d::arriving::Arriving;
+use crate::net::pixels::to_nchw;
 use crate::session::pace::Pace;
 use crate::session::{Lens, Model, Race, Run, Tree};
-use crate::unet::arriving::Arriving;
-use crate::unet::folder::{FolderError, ModelFolder};
-use crate::unet::pixels::to_nchw;
 
 /// Texels between the samples of a batch.
 const GAP: u32 = 1;

@@ -3,8 +3,8 @@
 use wasm_bindgen::JsValue;
 
 use crate::machine::MachineError;
+use crate::models::unet_2d::network::UNetError;
 use crate::session::SessionError;
-use crate::unet::network::UNetError;
 
 /// A JavaScript `Error` of this name.
 pub fn error(name: &str, message: &str) -> JsValue {

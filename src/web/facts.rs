@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::scheduler::Own;
 use crate::diffusion::row::{Assign, NOISE, REGISTERS, Row};
 use crate::diffusion::samplers::{SamplerEntry, StepFacts};
+use crate::models::attributes::Attribute;
 use crate::session::{Condition, Model, SessionError, Wish};
-use crate::unet::attributes::Attribute;
 
 #[derive(Serialize)]
 pub struct DeviceFacts {

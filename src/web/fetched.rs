@@ -3,7 +3,7 @@
 use js_sys::{Map, Uint8Array};
 use wasm_bindgen::JsCast;
 
-use crate::unet::folder::{Files, FolderError, checked_size};
+use crate::models::folder::{Files, FolderError, checked_size};
 
 /// Bytes by their paths in the folder.
 pub struct Fetched(pub Map);

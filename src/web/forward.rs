@@ -16,8 +16,8 @@ use crate::diffusion::schedule::{Schedule, ScheduleError, snr};
 use crate::kernels::forward_noise::{self, Params};
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId};
+use crate::net::pixels::to_nhwc;
 use crate::session::{Microscope, Model, SessionError, Start};
-use crate::unet::pixels::to_nhwc;
 
 /// Normals that the chain draws before it lets others speak: a few milliseconds of work.
 const NORMALS_AT_ONCE: usize = 1 << 16;

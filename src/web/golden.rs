@@ -4,8 +4,8 @@ use safetensors::tensor::Dtype;
 use wasm_bindgen::JsValue;
 
 use super::error;
-use crate::unet::network::ClassLabels;
-use crate::unet::weights::Weights;
+use crate::models::unet_2d::network::ClassLabels;
+use crate::net::weights::Weights;
 
 /// The tensors of the file; `shape` is [N, C, H, W].
 pub struct Golden {

@@ -7,7 +7,7 @@ use super::Engine;
 use super::engine::{from_js, no_run, object};
 use super::facts::{Recipe, condition};
 use super::{error, samplers};
-use crate::unet::pixels::to_nchw;
+use crate::net::pixels::to_nchw;
 
 #[wasm_bindgen]
 impl Engine {

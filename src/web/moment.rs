@@ -9,8 +9,8 @@ use super::error;
 use super::facts::{RowFacts, row_facts};
 use super::histogram::HistogramFacts;
 use crate::kernels::{BufferId, present};
+use crate::net::pixels::to_nchw;
 use crate::session::{Lens, Moment};
-use crate::unet::pixels::to_nchw;
 
 /// What ε̂ is drawn from and to: of a unit normal one value in 370 lies beyond.
 const NOISE_RANGE: f32 = 3.0;

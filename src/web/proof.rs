@@ -9,8 +9,8 @@ use super::engine::object;
 use super::self_test::kernels;
 use super::{Engine, error};
 use crate::machine::Machine;
-use crate::unet::network::UNetError;
-use crate::unet::plan::Plan;
+use crate::models::unet_2d::network::UNetError;
+use crate::net::plan::Plan;
 
 #[wasm_bindgen]
 impl Engine {

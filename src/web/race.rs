@@ -9,8 +9,8 @@ use super::error;
 use super::facts::Recipe;
 use super::runs::recipe_of;
 use crate::machine::Machine;
+use crate::net::pixels::to_nchw;
 use crate::session::{self, Race};
-use crate::unet::pixels::to_nchw;
 
 #[derive(Deserialize)]
 struct RaceWish {

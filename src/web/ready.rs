@@ -8,10 +8,10 @@ use super::engine::State;
 use super::{Engine, device, error};
 use crate::kernels::{ALL, Kernel, forward_noise, guidance, network_input, reverse_step};
 use crate::machine::Machine;
-use crate::unet::arriving::Arriving;
-use crate::unet::build::build;
-use crate::unet::config::UNetConfig;
-use crate::unet::plan::Plan;
+use crate::models::unet_2d::arriving::Arriving;
+use crate::models::unet_2d::build::build;
+use crate::models::unet_2d::config::UNetConfig;
+use crate::net::plan::Plan;
 
 /// What is around the network.
 static AROUND: [&Kernel; 4] =

@@ -11,8 +11,8 @@ use super::{Engine, device, error};
 use crate::kernels::case::{relative_error, worst_error};
 use crate::kernels::{ALL, BufferId, Case, Dispatch, Kernel};
 use crate::machine::{MachineError, Trial};
-use crate::unet::network::UNetError;
-use crate::unet::pixels::to_nchw;
+use crate::models::unet_2d::network::UNetError;
+use crate::net::pixels::to_nchw;
 
 /// What a network may differ from PyTorch by, relative to the largest magnitude.
 const TOLERANCE: f32 = 1e-4;

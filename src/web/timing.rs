@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::{Engine, device, error};
 use crate::kernels::Dispatch;
 use crate::machine::Machine;
-use crate::unet::network::UNetError;
+use crate::models::unet_2d::network::UNetError;
 
 #[wasm_bindgen]
 impl Engine {

@@ -11,31 +11,36 @@ use crate::machine::Class;
 /// stay zero through the whole network.
 pub fn pack(spec: &WeightSpec, class: Class, weights: &mut Weights) -> Result<Vec<u32>, WeightsError> {
     let values = match spec {
-        WeightSpec::Conv { name, input, output, stride } => {
-            let (i, o) = (input.channels(), output.channels());
-            let tensor = weights.tensor(name, &[o, i, 3, 3])?;
+        WeightSpec::Conv { name, input, output, stride, adjoint } => {
+            let values = match adjoint {
+                false => weights.tensor(name, &[output.channels(), input.channels(), 3, 3])?.values,
+                true => {
+                    let tensor = weights.tensor(name, &[input.channels(), output.channels(), 3, 3])?;
+                    turned(&tensor.values, output.channels())
+                }
+            };
             match choose::conv(class, *stride, [input.vec4s(), output.vec4s()]) {
-                Conv::Direct => conv(&tensor.values, input, output, |taps| *taps),
-                Conv::Winograd => conv(&tensor.values, input, output, winograd::weights),
+                Conv::Direct => conv(&values, input, output, |taps| *taps),
+                Conv::Winograd => conv(&values, input, output, winograd::weights),
             }
         }
         WeightSpec::Linear { parts, input, pointwise_conv } => {
-            let width: usize = parts.iter().map(|(_, layout)| layout.physical()).sum();
+            let width = physical(parts);
             let mut packed = vec![0f32; input.physical() * width];
-            let mut start = 0;
-            for (name, layout) in parts {
-                let mut shape = vec![layout.channels(), input.channels()];
-                shape.extend(if *pointwise_conv { &[1, 1][..] } else { &[] });
-                let tensor = weights.tensor(name, &shape)?;
-                for (o, to) in layout.places().enumerate() {
-                    for (i, from) in input.places().enumerate() {
-                        packed[from * width + start + to] = tensor.values[o * input.channels() + i];
-                    }
-                }
-                start += layout.physical();
-            }
+            matrices(parts, input, *pointwise_conv, weights, |from, to, value| {
+                packed[from * width + to] = value;
+            })?;
             packed
         }
+        WeightSpec::Transposed { parts, input, pointwise_conv } => {
+            let width = input.physical();
+            let mut packed = vec![0f32; physical(parts) * width];
+            matrices(parts, input, *pointwise_conv, weights, |from, to, value| {
+                packed[to * width + from] = value;
+            })?;
+            packed
+        }
+        WeightSpec::Zeros { layout } => vec![0f32; layout.physical()],
         WeightSpec::Bias { parts } => {
             let mut packed = Vec::new();
             for (name, layout) in parts {
@@ -75,8 +80,10 @@ pub fn names(spec: &WeightSpec) -> impl Iterator<Item = &str> {
         WeightSpec::Conv { name, .. } | WeightSpec::Vector { name, .. } | WeightSpec::Table { name, .. } => {
             (Some(name), &[][..])
         }
-        WeightSpec::Linear { parts, .. } | WeightSpec::Bias { parts } => (None, &parts[..]),
-        WeightSpec::Constant { .. } => (None, &[][..]),
+        WeightSpec::Linear { parts, .. }
+        | WeightSpec::Transposed { parts, .. }
+        | WeightSpec::Bias { parts } => (None, &parts[..]),
+        WeightSpec::Constant { .. } | WeightSpec::Zeros { .. } => (None, &[][..]),
     };
     one.into_iter().chain(parts.iter().map(|(name, _)| name)).map(String::as_str)
 }
@@ -85,13 +92,13 @@ pub fn names(spec: &WeightSpec) -> impl Iterator<Item = &str> {
 pub fn parameters(spec: &WeightSpec) -> u64 {
     let count = match spec {
         WeightSpec::Conv { input, output, .. } => 9 * input.channels() * output.channels(),
-        WeightSpec::Linear { parts, input, .. } => {
+        WeightSpec::Linear { parts, input, .. } | WeightSpec::Transposed { parts, input, .. } => {
             input.channels() * parts.iter().map(|(_, layout)| layout.channels()).sum::<usize>()
         }
         WeightSpec::Bias { parts } => parts.iter().map(|(_, layout)| layout.channels()).sum(),
         WeightSpec::Vector { len, .. } => *len,
         WeightSpec::Table { rows, layout, .. } => rows * layout.channels(),
-        WeightSpec::Constant { .. } => 0,
+        WeightSpec::Constant { .. } | WeightSpec::Zeros { .. } => 0,
     };
     count as u64
 }
@@ -106,15 +113,53 @@ pub fn words(spec: &WeightSpec, class: Class) -> u64 {
             };
             places * input.physical() * output.physical()
         }
-        WeightSpec::Linear { parts, input, .. } => {
-            input.physical() * parts.iter().map(|(_, layout)| layout.physical()).sum::<usize>()
+        WeightSpec::Linear { parts, input, .. } | WeightSpec::Transposed { parts, input, .. } => {
+            input.physical() * physical(parts)
         }
-        WeightSpec::Bias { parts } => parts.iter().map(|(_, layout)| layout.physical()).sum(),
+        WeightSpec::Bias { parts } => physical(parts),
+        WeightSpec::Zeros { layout } => layout.physical(),
         WeightSpec::Vector { len, .. } => *len,
         WeightSpec::Table { rows, layout, .. } => rows * layout.physical(),
         WeightSpec::Constant { layout, .. } => 2 * layout.physical(),
     };
     count as u64
+}
+
+/// Channels of all parts side by side, padding included.
+fn physical(parts: &[(String, Layout)]) -> usize {
+    parts.iter().map(|(_, layout)| layout.physical()).sum()
+}
+
+/// Hands every number of the layers' matrices to `put`, with its places among the inputs and the
+/// outputs.
+fn matrices(
+    parts: &[(String, Layout)],
+    input: &Layout,
+    pointwise_conv: bool,
+    weights: &mut Weights,
+    mut put: impl FnMut(usize, usize, f32),
+) -> Result<(), WeightsError> {
+    let mut start = 0;
+    for (name, layout) in parts {
+        let mut shape = vec![layout.channels(), input.channels()];
+        shape.extend(if pointwise_conv { &[1, 1][..] } else { &[] });
+        let tensor = weights.tensor(name, &shape)?;
+        for (o, to) in layout.places().enumerate() {
+            for (i, from) in input.places().enumerate() {
+                put(from, start + to, tensor.values[o * input.channels() + i]);
+            }
+        }
+        start += layout.physical();
+    }
+    Ok(())
+}
+
+/// IOHW with `count` outputs → OIHW, the taps in reverse.
+fn turned(values: &[f32], count: usize) -> Vec<f32> {
+    let (taps, _) = values.as_chunks::<9>();
+    let inputs = taps.len() / count;
+    let of = |o: usize, i: usize| taps[i * count + o].iter().rev();
+    (0..count).flat_map(|o| (0..inputs).flat_map(move |i| of(o, i))).copied().collect()
 }
 
 /// OIHW → (place, in, out): what `of` makes of the nine taps, number by number.

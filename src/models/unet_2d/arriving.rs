@@ -1,46 +1,31 @@
-//! A network whose weights are on their way: each is packed and uploaded as soon as it is there.
+//! A `UNet2DModel` whose weights are on their way.
 
 use super::build::build;
 use super::config::UNetConfig;
-use super::graph::WeightSpec;
 use super::network::{UNet, UNetError};
-use super::pack::{self, pack};
 use super::time::TimeProjection;
-use super::weights::Weights;
-use crate::kernels::BufferId;
 use crate::machine::Machine;
+use crate::net;
+use crate::net::weights::Weights;
 
 /// What there is of a network so far.
 #[derive(Debug)]
 pub struct Arriving {
     config: UNetConfig,
-    /// The name of the file.
-    name: String,
-    /// Its first bytes, as long as its header is not whole.
-    beginning: Vec<u8>,
-    weights: Option<Weights>,
-    parts: Vec<Part>,
-}
-
-/// A weight, and where it is once it is on the machine.
-#[derive(Debug)]
-struct Part {
-    spec: WeightSpec,
-    buffer: Option<BufferId>,
+    weights: net::arriving::Arriving,
 }
 
 impl Arriving {
     /// Nothing of the file `name` is there yet.
     pub fn new(config: UNetConfig, name: &str) -> Self {
-        // The weights and their order are the same at every image size.
-        let specs = build(&config, config.stride(), config.stride()).weights;
-        let parts = specs.into_iter().map(|spec| Part { spec, buffer: None }).collect();
-        Self { config, name: name.into(), beginning: Vec::new(), weights: None, parts }
+        let weights = net::arriving::Arriving::new(specs(&config), name);
+        Self { config, weights }
     }
 
     /// All of the file is there.
     pub fn whole(config: UNetConfig, weights: Weights) -> Self {
-        Self { weights: Some(weights), ..Self::new(config, "") }
+        let weights = net::arriving::Arriving::whole(specs(&config), weights);
+        Self { config, weights }
     }
 
     /// Goes on with the next bytes of the file.
@@ -49,67 +34,36 @@ impl Arriving {
     /// A file that is no safetensors file, a tensor of another shape or type or with values that are
     /// not finite, and whatever the machine refuses.
     pub fn receive<M: Machine>(&mut self, machine: &mut M, bytes: &[u8]) -> Result<(), UNetError> {
-        if let Some(weights) = &mut self.weights {
-            weights.push(bytes);
-        } else {
-            self.beginning.extend_from_slice(bytes);
-            if Weights::has_header(&self.beginning) {
-                let beginning = std::mem::take(&mut self.beginning);
-                self.weights = Some(Weights::begin(beginning, &self.name)?);
-            }
-        }
-        match &mut self.weights {
-            Some(weights) => upload(machine, weights, &mut self.parts),
-            None => Ok(()),
-        }
+        Ok(self.weights.receive(machine, bytes)?)
     }
 
     /// The network, whose file has to be whole and to hold nothing else.
-    pub fn finish<M: Machine>(mut self, machine: &mut M) -> Result<UNet, UNetError> {
-        match self.complete(machine) {
-            Ok(time) => {
-                let parts = self.parts.into_iter().filter_map(|part| Some((part.spec, part.buffer?)));
-                let (specs, buffers) = parts.unzip();
-                Ok(UNet::on_machine(self.config, time, buffers, specs))
-            }
-            Err(error) => {
-                self.abandon(machine);
-                Err(error)
-            }
-        }
-    }
-
-    fn complete<M: Machine>(&mut self, machine: &mut M) -> Result<TimeProjection, UNetError> {
-        let mut weights = match self.weights.take() {
-            Some(weights) => weights,
-            None => Weights::parse(std::mem::take(&mut self.beginning), &self.name)?,
-        };
-        weights.check_length()?;
-        let time = TimeProjection::load(&self.config, &mut weights)?;
-        upload(machine, &mut weights, &mut self.parts)?;
-        weights.finish()?;
-        machine.health()?;
-        Ok(time)
+    pub fn finish<M: Machine>(self, machine: &mut M) -> Result<UNet, UNetError> {
+        let Self { config, weights } = self;
+        let (network, time) = weights.finish(machine, |weights| TimeProjection::load(&config, weights))?;
+        Ok(UNet { config, time, network })
     }
 
     /// Gives back what is on the machine.
     pub fn abandon<M: Machine>(self, machine: &mut M) {
-        self.parts.into_iter().filter_map(|part| part.buffer).for_each(|buffer| machine.free(buffer));
+        self.weights.abandon(machine);
     }
 }
 
-/// Whatever is there and not yet on the machine.
-fn upload<M: Machine>(machine: &mut M, weights: &mut Weights, parts: &mut [Part]) -> Result<(), UNetError> {
-    for Part { spec, buffer } in parts.iter_mut().filter(|part| part.buffer.is_none()) {
-        if pack::names(spec).all(|name| weights.has_arrived(name)) {
-            let packed = pack(spec, machine.class(), weights)?;
-            *buffer = Some(match pack::is_image(spec, machine.class()) {
-                true => machine.upload_image(&packed)?,
-                false => machine.upload(&packed)?,
-            });
-        }
+impl UNet {
+    /// Packs and uploads every weight; the file must hold no other.
+    pub fn load<M: Machine>(
+        machine: &mut M,
+        config: UNetConfig,
+        weights: Weights,
+    ) -> Result<Self, UNetError> {
+        Arriving::whole(config, weights).finish(machine)
     }
-    Ok(())
+}
+
+/// The weights in their order, which are the same at every image size.
+pub fn specs(config: &UNetConfig) -> Vec<net::graph::WeightSpec> {
+    build(config, config.stride(), config.stride()).weights
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -118,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::cpu::CpuMachine;
-    use crate::unet::folder::{Files, ModelFolder};
+    use crate::models::folder::{Files, ModelFolder};
 
     const FILE: &str = "unet/diffusion_pytorch_model.safetensors";
 
@@ -135,7 +89,7 @@ mod tests {
         let whole = Weights::parse(bytes.clone(), FILE).unwrap();
         let whole = Arriving::whole(config.clone(), whole).finish(&mut machine).unwrap();
         let values = |unet: &UNet, machine: &CpuMachine| -> Vec<Vec<f32>> {
-            unet.weights.iter().map(|buffer| machine.floats(*buffer).to_vec()).collect()
+            unet.network.weights.iter().map(|buffer| machine.floats(*buffer).to_vec()).collect()
         };
         let expected = values(&whole, &machine);
         for piece in [1 << 10, 100_003, bytes.len()] {

@@ -6,9 +6,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::attributes::{Attributes, AttributesError};
-use super::config::{ConfigError, UNetConfig};
 use super::facts::{Facts, FactsError};
-use super::weights::{Weights, WeightsError};
+use super::unet_2d::config::{ConfigError, UNetConfig};
+use crate::net::weights::{Weights, WeightsError};
 
 /// No config is larger (bytes).
 const MAX_JSON: u64 = 4 << 20;

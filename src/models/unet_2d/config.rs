@@ -12,6 +12,8 @@ mod tests;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::models::blocks::{Heads, TimeScaleShift};
+
 /// The largest height or width that a network is run at.
 pub const MAX_SIZE: usize = 4096;
 
@@ -103,21 +105,6 @@ pub struct MidAttention {
     pub norm_groups: Option<usize>,
 }
 
-/// The heads of one attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heads {
-    pub count: usize,
-    /// Channels a head.
-    pub dim: usize,
-}
-
-impl Heads {
-    /// Width of queries, keys and values: less than the channels where `dim` does not divide them.
-    pub fn inner_dim(self) -> usize {
-        self.count * self.dim
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resampling {
     /// A 3×3 convolution, of stride 2 or after nearest ×2.
@@ -133,15 +120,6 @@ pub enum Activation {
     Gelu,
     Relu,
     Mish,
-}
-
-/// How a residual block takes the time embedding in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeScaleShift {
-    /// Added to the channels before the second norm.
-    Default,
-    /// Scale and shift, `x (1 + scale) + shift`, after the second norm.
-    ScaleShift,
 }
 
 /// Why a config cannot be run.

@@ -7,20 +7,29 @@
 
 use std::cmp::Reverse;
 
-use super::graph::{Graph, TensorId};
+use super::fused::Fused;
+use super::graph::TensorId;
 
-/// Words of what is between the dispatches of an operation, two tensors at the most.
-pub type Between = [u64; 2];
+/// What is between the dispatches of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scratch {
+    /// The operation, by number.
+    pub op: usize,
+    /// Of one sample.
+    pub words: u64,
+}
 
-/// Buffers of a graph for one sample, and where every tensor lies.
+/// Buffers of a network for one sample, and where everything lies.
 #[derive(Clone, Debug)]
 pub struct Memory {
     /// Words of each buffer, for one sample.
     pub buffers: Vec<u64>,
     /// The buffer of each tensor (its home's where it is part of a concatenation).
-    pub of: Vec<usize>,
-    /// The buffers of what is between the dispatches of each operation.
-    pub between: Vec<[usize; 2]>,
+    pub tensors: Vec<usize>,
+    /// The buffer of each scratch.
+    pub scratch: Vec<usize>,
+    /// The most words that are alive at one time: no plan could do with less.
+    pub most_alive: u64,
 }
 
 /// The life of a tensor, in operations.
@@ -40,8 +49,7 @@ impl Life {
 #[derive(Clone, Copy, Debug)]
 enum Owner {
     Tensor(usize),
-    /// What is between the dispatches of an operation.
-    Between(usize, usize),
+    Scratch(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,15 +60,15 @@ struct Wanted {
 }
 
 impl Memory {
-    /// `between` is of each operation.
-    pub fn of(graph: &Graph, between: &[Between]) -> Self {
-        let mut order = wanted(graph, between);
+    pub fn of(graph: &Fused, scratch: &[Scratch]) -> Self {
+        let mut order = wanted(graph, scratch);
         // The largest first, so that a buffer never grows.
         order.sort_by_key(|w| (Reverse(w.words), w.life.first));
         let mut memory = Self {
             buffers: Vec::new(),
-            of: vec![usize::MAX; graph.tensors.len()],
-            between: vec![[usize::MAX; 2]; between.len()],
+            tensors: vec![usize::MAX; graph.tensors.len()],
+            scratch: vec![usize::MAX; scratch.len()],
+            most_alive: most_alive(&order, graph.ops.len() + 2),
         };
         let mut lives: Vec<Vec<Life>> = Vec::new();
         for Wanted { owner, words, life } in order {
@@ -74,49 +82,43 @@ impl Memory {
             });
             lives[place].push(life);
             match owner {
-                Owner::Tensor(tensor) => memory.of[tensor] = place,
-                Owner::Between(op, which) => memory.between[op][which] = place,
+                Owner::Tensor(tensor) => memory.tensors[tensor] = place,
+                Owner::Scratch(scratch) => memory.scratch[scratch] = place,
             }
         }
-        for tensor in 0..memory.of.len() {
-            memory.of[tensor] = memory.of[root(graph, TensorId(tensor)).0];
+        for tensor in 0..memory.tensors.len() {
+            memory.tensors[tensor] = memory.tensors[graph.root(TensorId(tensor)).0];
         }
         memory
     }
 }
 
 /// All that wants memory.
-fn wanted(graph: &Graph, between: &[Between]) -> Vec<Wanted> {
+fn wanted(graph: &Fused, scratch: &[Scratch]) -> Vec<Wanted> {
     let tensors = lives(graph).into_iter().enumerate().filter_map(|(tensor, life)| {
         Some(Wanted { owner: Owner::Tensor(tensor), words: graph.tensors[tensor].words(), life: life? })
     });
-    let parts = between.iter().enumerate().flat_map(|(op, words)| {
-        let life = Life { first: op + 1, last: op + 1 };
-        [0, 1].map(|which| Wanted { owner: Owner::Between(op, which), words: words[which], life })
+    let between = scratch.iter().enumerate().map(|(number, scratch)| Wanted {
+        owner: Owner::Scratch(number),
+        words: scratch.words,
+        life: Life { first: scratch.op + 1, last: scratch.op + 1 },
     });
-    tensors.chain(parts.filter(|wanted| wanted.words > 0)).collect()
+    tensors.chain(between).collect()
 }
 
-/// The most words, of one sample, that are alive at one time.
-pub fn most_alive(graph: &Graph, between: &[Between]) -> u64 {
-    let all = wanted(graph, between);
+fn most_alive(all: &[Wanted], end: usize) -> u64 {
     let alive_at = |at: usize| {
         let now = Life { first: at, last: at };
         all.iter().filter(|wanted| wanted.life.meets(now)).map(|wanted| wanted.words).sum()
     };
-    (0..graph.ops.len() + 2).map(alive_at).max().unwrap_or(0)
-}
-
-/// The tensor whose buffer this one lies in, followed through concatenations.
-pub fn root(graph: &Graph, tensor: TensorId) -> TensorId {
-    graph.tensor(tensor).home.map_or(tensor, |(home, _)| root(graph, home))
+    (0..end).map(alive_at).max().unwrap_or(0)
 }
 
 /// Lives of root tensors. Inputs live from the start, what callers read to the end.
-fn lives(graph: &Graph) -> Vec<Option<Life>> {
+fn lives(graph: &Fused) -> Vec<Option<Life>> {
     let mut lives: Vec<Option<Life>> = vec![None; graph.tensors.len()];
     let mut touch = |tensor: TensorId, at: usize| {
-        let life = lives[root(graph, tensor).0].get_or_insert(Life { first: at, last: at });
+        let life = lives[graph.root(tensor).0].get_or_insert(Life { first: at, last: at });
         life.first = life.first.min(at);
         life.last = life.last.max(at);
     };
@@ -126,9 +128,9 @@ fn lives(graph: &Graph) -> Vec<Option<Life>> {
     }
     // Inputs are written once and may be read again by the next run.
     let end = graph.ops.len() + 1;
-    for input in graph.inputs().into_iter().chain([graph.output]) {
-        touch(input, 0);
-        touch(input, end);
+    for (_, tensor) in graph.inputs.iter().chain(&graph.outputs) {
+        touch(*tensor, 0);
+        touch(*tensor, end);
     }
     lives
 }

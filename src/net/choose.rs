@@ -3,6 +3,7 @@
 //! On a processor behind a driver a load costs as much as several multiply-adds, a barrier more than
 //! both, and two workgroups keep it busy. A graphics card wants thousands of threads.
 
+use crate::kernels::activation::Activation;
 use crate::kernels::attention::{MOST_DIM, MOST_TOKENS};
 use crate::kernels::group_norm_lone::MOST_VALUES;
 use crate::kernels::winograd::PLACES;
@@ -15,6 +16,24 @@ pub enum Conv {
     Direct,
     /// `winograd_input`, a matrix product, `winograd_output`.
     Winograd,
+}
+
+/// What a convolution's kernel does to its input as it loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loads {
+    /// The activation after a multiply-add.
+    pub activated: Option<Activation>,
+    /// Repeats every pixel, twice as high and wide.
+    pub doubled: bool,
+}
+
+impl Conv {
+    pub fn loads(self) -> Loads {
+        match self {
+            Conv::Direct => Loads { activated: None, doubled: false },
+            Conv::Winograd => Loads { activated: Some(Activation::Silu), doubled: true },
+        }
+    }
 }
 
 /// Who makes a linear layer.

@@ -1,17 +1,13 @@
-//! Reproducible random weights for a network of any config: what it does with them says nothing,
-//! but how long it takes.
+//! Reproducible random weights: what a network does with them says nothing, but how long it takes.
 
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
-use super::build::build;
-use super::config::UNetConfig;
 use super::graph::WeightSpec;
 use super::weights::{Weights, WeightsError};
 use crate::kernels::case::random;
 
 /// Weights of ±0.1.
-pub fn random_weights(config: &UNetConfig) -> Result<Weights, WeightsError> {
-    let specs = build(config, config.stride(), config.stride()).weights;
+pub fn random_weights(specs: &[WeightSpec]) -> Result<Weights, WeightsError> {
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = specs
         .iter()
         .flat_map(shapes)
@@ -33,10 +29,12 @@ pub fn random_weights(config: &UNetConfig) -> Result<Weights, WeightsError> {
 /// The tensors of the file that a packed weight is made of.
 fn shapes(spec: &WeightSpec) -> Vec<(String, Vec<usize>)> {
     match spec {
-        WeightSpec::Conv { name, input, output, .. } => {
-            vec![(name.clone(), vec![output.channels(), input.channels(), 3, 3])]
+        WeightSpec::Conv { name, input, output, adjoint, .. } => {
+            let (to, from) = if *adjoint { (input, output) } else { (output, input) };
+            vec![(name.clone(), vec![to.channels(), from.channels(), 3, 3])]
         }
-        WeightSpec::Linear { parts, input, pointwise_conv } => parts
+        WeightSpec::Linear { parts, input, pointwise_conv }
+        | WeightSpec::Transposed { parts, input, pointwise_conv } => parts
             .iter()
             .map(|(name, layout)| {
                 let mut shape = vec![layout.channels(), input.channels()];
@@ -49,6 +47,6 @@ fn shapes(spec: &WeightSpec) -> Vec<(String, Vec<usize>)> {
         }
         WeightSpec::Vector { name, len } => vec![(name.clone(), vec![*len])],
         WeightSpec::Table { name, rows, layout } => vec![(name.clone(), vec![*rows, layout.channels()])],
-        WeightSpec::Constant { .. } => vec![],
+        WeightSpec::Constant { .. } | WeightSpec::Zeros { .. } => vec![],
     }
 }

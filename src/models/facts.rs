@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::config::{ClassEmbedding, UNetConfig};
+use super::unet_2d::config::{ClassEmbedding, UNetConfig};
 
 /// A model's extra facts; every one may be missing, and unknown keys are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

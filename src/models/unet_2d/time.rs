@@ -5,7 +5,7 @@
 //! operations, each function rounded once from f64.
 
 use super::config::{TimeEmbedding, UNetConfig};
-use super::weights::{Weights, WeightsError};
+use crate::net::weights::{Weights, WeightsError};
 
 /// The input of the time MLP for any timestep (diffusers' `UNet2DModel.time_proj`).
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::config::{ClassEmbedding, UNetConfig};
-use super::weights::{Weights, WeightsError};
+use super::unet_2d::config::{ClassEmbedding, UNetConfig};
+use crate::net::weights::{Weights, WeightsError};
 
 /// What a model can be asked for, in the order of its file.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,16 +1,15 @@
 //! A network with its weights on a machine, and instances of it at a batch size.
 
-use super::arriving::Arriving;
 use super::build::build;
 use super::config::{ClassEmbedding, ConfigError, UNetConfig};
-use super::graph::{Condition, Graph, WeightSpec};
-use super::pack;
-use super::pixels::{to_nchw, to_nhwc};
-use super::plan::{Buffer, Plan};
 use super::time::{TimeProjection, padded};
-use super::weights::{Weights, WeightsError};
 use crate::kernels::{BufferId, Dispatch};
 use crate::machine::{Machine, MachineError, ProgramId};
+use crate::net;
+use crate::net::graph::{Graph, Role};
+use crate::net::network::{Network, NetworkError};
+use crate::net::pixels::{to_nchw, to_nhwc};
+use crate::net::weights::WeightsError;
 
 /// Why a network cannot be loaded or run.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -25,13 +24,21 @@ pub enum UNetError {
     Input(String),
 }
 
+impl From<NetworkError> for UNetError {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::Weights(error) => Self::Weights(error),
+            NetworkError::Machine(error) => Self::Machine(error),
+        }
+    }
+}
+
 /// A network whose weights are on a machine.
 #[derive(Debug)]
 pub struct UNet {
     pub config: UNetConfig,
     pub time: TimeProjection,
-    pub(super) weights: Vec<BufferId>,
-    specs: Vec<WeightSpec>,
+    pub(super) network: Network,
 }
 
 /// What conditions each sample besides its timestep.
@@ -64,36 +71,17 @@ pub struct Instance {
     pub output_scale: Option<(BufferId, usize)>,
     /// `[N, H, W, out_channels]` in vec4s.
     pub output: BufferId,
-    scratch: Vec<BufferId>,
+    whole: net::network::Instance,
 }
 
 impl UNet {
-    /// Packs and uploads every weight; the file must hold no other.
-    pub fn load<M: Machine>(
-        machine: &mut M,
-        config: UNetConfig,
-        weights: Weights,
-    ) -> Result<Self, UNetError> {
-        Arriving::whole(config, weights).finish(machine)
-    }
-
-    /// Of weights that are on a machine.
-    pub(super) fn on_machine(
-        config: UNetConfig,
-        time: TimeProjection,
-        weights: Vec<BufferId>,
-        specs: Vec<WeightSpec>,
-    ) -> Self {
-        Self { config, time, weights, specs }
-    }
-
     /// Gives the weights' memory back.
     pub fn free<M: Machine>(self, machine: &mut M) {
-        self.weights.into_iter().for_each(|buffer| machine.free(buffer));
+        self.network.free(machine);
     }
 
     pub fn parameters(&self) -> u64 {
-        self.specs.iter().map(pack::parameters).sum::<u64>() + self.time.parameters()
+        self.network.parameters() + self.time.parameters()
     }
 
     /// The graph at an image size.
@@ -124,63 +112,29 @@ impl UNet {
         keep: &dyn Fn(usize, &Dispatch) -> bool,
     ) -> Result<Instance, UNetError> {
         let graph = self.graph(height, width)?;
-        let plan = Plan::new(&graph, batch, machine.class(), machine.max_words())?;
-        let mut scratch = Vec::new();
-        let made = self.bind(machine, &plan, keep, &mut scratch);
-        if made.is_err() {
-            scratch.drain(..).for_each(|buffer| machine.free(buffer));
-        }
-        let (ids, program) = made?;
-        let at = |tensor| ids[plan.buffer(tensor).0];
-        let words = |tensor| batch * graph.tensor(tensor).words() as usize;
+        let whole = self.network.instance(machine, &graph, batch, keep)?;
+        let input = |role| whole.input(role);
+        let [sample, time] =
+            [Role::Sample, Role::Time].map(|role| input(role).expect("every U-Net has both"));
+        let condition = input(Role::Labels).or_else(|| input(Role::Vectors));
         Ok(Instance {
             batch,
             height,
             width,
-            program,
-            sample: at(graph.sample),
-            time: at(graph.time),
-            time_words: words(graph.time),
-            condition: graph.condition.map(|c| match c {
-                Condition::Labels(id) | Condition::Vectors(id) => at(id),
-            }),
-            output_scale: graph.output_scale.map(|id| (at(id), words(id))),
-            output: at(graph.output),
-            scratch,
+            program: whole.program,
+            sample: sample.buffer,
+            time: time.buffer,
+            time_words: time.words,
+            condition: condition.map(|port| port.buffer),
+            output_scale: input(Role::OutputScale).map(|port| (port.buffer, port.words)),
+            output: whole.output(Role::Prediction).expect("every U-Net predicts").buffer,
+            whole,
         })
-    }
-
-    /// The machine's buffer for each of the plan's, and the plan's program.
-    fn bind<M: Machine>(
-        &self,
-        machine: &mut M,
-        plan: &Plan,
-        keep: &dyn Fn(usize, &Dispatch) -> bool,
-        scratch: &mut Vec<BufferId>,
-    ) -> Result<(Vec<BufferId>, ProgramId), MachineError> {
-        let mut ids = Vec::with_capacity(plan.buffers.len());
-        for buffer in &plan.buffers {
-            ids.push(match *buffer {
-                Buffer::Weight(id) => self.weights[id.0],
-                Buffer::Scratch(words) => {
-                    scratch.push(machine.allocate(words as usize)?);
-                    scratch[scratch.len() - 1]
-                }
-            });
-        }
-        let kept = plan.dispatches.iter().enumerate().filter(|(at, dispatch)| keep(*at, dispatch));
-        let mut dispatches: Vec<Dispatch> = kept.map(|(_, dispatch)| dispatch.clone()).collect();
-        for dispatch in &mut dispatches {
-            dispatch.buffers.iter_mut().for_each(|id| *id = ids[id.0]);
-        }
-        let program = machine.compile(dispatches)?;
-        Ok((ids, program))
     }
 
     /// Gives an instance's memory back.
     pub fn release<M: Machine>(&self, machine: &mut M, instance: Instance) {
-        machine.discard(instance.program);
-        instance.scratch.into_iter().for_each(|buffer| machine.free(buffer));
+        instance.whole.release(machine);
     }
 
     /// Time vectors of a batch, as the instance's `time` wants them.
