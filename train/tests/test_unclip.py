@@ -250,6 +250,8 @@ def test_what_is_measured_of_the_chain(faces, clip, portraits, tmp_path):
     assert figures["cosine"]["picture"] == pytest.approx(1)
     assert set(figures["agreement"]) == {"picture", "prior", "caption"}
     assert figures["agreement"]["prior"]["images"] == 20
+    guessed = unclip.guess(encoders, prior, faces, 20, torch.Generator().manual_seed(0))
+    assert guessed.figures() == {"cosine": figures["cosine"], "gain": figures["gain"]}
     seen = unclip.zero_shot(encoders, faces, faces)
     assert set(seen["by_plain_prompts"]) == {a.name for a in faces.attributes}
     assert set(unclip.supervised(classifier, faces)) == {a.name for a in faces.attributes}

@@ -6,6 +6,7 @@ the prior guesses of the caption, and by the caption's own, which is none of a p
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,33 @@ def load_decoder(folder: Path, device: torch.device | str) -> tuple[Decoder, dic
     return decoder, json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
 
 
+@dataclass(frozen=True)
+class Guess:
+    """What stands for pictures [N, D], by who says so, and which attributes [N, A] were named."""
+
+    ways: dict[str, torch.Tensor]
+    named: torch.Tensor
+
+    def figures(self) -> dict[str, Any]:
+        """Cosines with the pictures' own embeddings, and how much the prior adds."""
+        true = self.ways["picture"]
+        cosines = {n: F.cosine_similarity(z, true).mean().item() for n, z in self.ways.items()}
+        return {"cosine": cosines, "gain": cosines["prior"] - cosines["caption"]}
+
+
+def guess(
+    clip: Encoders, prior: Prior, test: Dataset, count: int, generator: torch.Generator
+) -> Guess:
+    """Embeddings of the first `count` pictures: their own, the prior's and a caption's."""
+    sentences = Sentences.of_pictures(clip.tokenizer, test, each=1, seed=3, least=1)
+    said = clip.say(sentences.tokens[:count, 0].long())
+    true = clip.see(test.images[:count])
+    # A caption's embedding is taken as long as a picture's: only its direction is on trial.
+    own = F.normalize(said.embedding) * true.norm(dim=1).mean()
+    ways = {"picture": true, "prior": prior(said, generator), "caption": own}
+    return Guess(ways, sentences.named[:count, 0])
+
+
 def unclip(
     clip: Encoders,
     prior: Prior,
@@ -98,30 +126,22 @@ def unclip(
     """
     device = test.images.device
     generator = torch.Generator(device).manual_seed(0)
-    sentences = Sentences.of_pictures(clip.tokenizer, test, each=1, seed=3, least=1)
-    said = clip.say(sentences.tokens[:count, 0].long())
-    true = clip.see(test.images[:count])
-    # A caption's embedding is taken as long as a picture's: only its direction is on trial.
-    own = F.normalize(said.embedding) * true.norm(dim=1).mean()
-    ways = {"picture": true, "prior": prior(said, generator), "caption": own}
+    guessed = guess(clip, prior, test, count, generator)
     shape = (count, *test.images.shape[1:])
     noise = torch.randn(shape, generator=generator, device=device)
-    drawn = {name: _decode(decoder, z, noise, scale) for name, z in ways.items()}
+    drawn = {name: _decode(decoder, z, noise, scale) for name, z in guessed.ways.items()}
     rows = torch.cat([test.pixels(slice(SHOWN)), *(some[:SHOWN] for some in drawn.values())])
     save_grid(rows.cpu(), out / "unclip.png", columns=SHOWN, scale=3)
-    cosines = {n: F.cosine_similarity(z, true).mean().item() for n, z in ways.items()}
-    named = sentences.named[:count, 0]
     agreements = {
         name: agreement(
             judge(classifier, pictures).labels,
             test.labels[:count].cpu(),
-            named.cpu(),
+            guessed.named.cpu(),
             test.attributes,
         )
         for name, pictures in drawn.items()
     }
-    gain = cosines["prior"] - cosines["caption"]
-    return {"cosine": cosines, "gain": gain, "guidance_scale": scale, "agreement": agreements}
+    return guessed.figures() | {"guidance_scale": scale, "agreement": agreements}
 
 
 def _decode(
