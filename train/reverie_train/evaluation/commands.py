@@ -1,7 +1,7 @@
 """`evaluate`: the figures of an exported folder, by what its configuration trains."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def evaluate_clip(config: Config, arguments: argparse.Namespace, out: Path) -> d
 
 def evaluate_prior(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     from ..clip import Encoders
+    from ..data.lpc import Wardrobe
     from . import unclip
 
     device = best_device()
@@ -82,7 +83,9 @@ def evaluate_prior(config: Config, arguments: argparse.Namespace, out: Path) -> 
     prior = unclip.Prior(arguments.model, device)
     generator = torch.Generator(device).manual_seed(0)
     guessed = unclip.guess(clip, prior, test, arguments.guided, generator)
-    return {"images": arguments.guided} | guessed.figures()
+    wardrobe = Wardrobe.open(arguments.data / "LPC")
+    ways = guessed.ways | {"another": unclip.another(clip, wardrobe, test, guessed)}
+    return {"images": arguments.guided} | replace(guessed, ways=ways).figures()
 
 
 def evaluate_decoder(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
