@@ -69,7 +69,7 @@ def main() -> None:
     command.add_argument("config", type=Path)
     command.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets")
     command.add_argument("--model", type=Path, required=True, help="the exported folder")
-    command.add_argument("--classifier", type=Path, required=True, help="its file, made if missing")
+    command.add_argument("--classifier", type=Path, help="its file, made if missing")
     command.add_argument("--out", type=Path, help="folder of figures and pictures; the model's own")
     command.add_argument("--samples", type=int, default=2000, help="unguided ones")
     command.add_argument("--guided", type=int, default=1000, help="guided ones")

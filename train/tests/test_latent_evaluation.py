@@ -1,11 +1,15 @@
 """Measures of the autoencoder and of the latent model, with painters whose answers are known."""
 
+from argparse import Namespace
+
 import pytest
 import torch
+from conftest import CONFIGS
 from diffusers import AutoencoderKL
 
+from reverie_train.config import load_config
 from reverie_train.data import Attribute
-from reverie_train.evaluation import autoencoder, latent
+from reverie_train.evaluation import autoencoder, commands, latent
 from reverie_train.evaluation.classifier import Classifier
 
 HAIR = Attribute("hair", "Hair", ["red", "green", "blue"])
@@ -107,3 +111,9 @@ def test_the_background_does_not_count_as_drawn():
     seen[:, :, 3] = 0.7  # of the background
     seen[:, :, 1, 1] += 0.2
     assert autoencoder.psnr_drawn(seen, pictures) == pytest.approx(20, abs=1e-4)
+
+
+def test_whoever_is_judged_by_a_classifier_says_where_it_lies():
+    config = load_config(CONFIGS / "latent.toml")
+    with pytest.raises(ValueError, match="latent is judged by a classifier"):
+        commands.judged(config, Namespace(classifier=None))

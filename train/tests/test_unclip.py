@@ -250,6 +250,8 @@ def test_what_is_measured_of_the_chain(faces, clip, portraits, tmp_path):
     assert figures["cosine"]["picture"] == pytest.approx(1)
     assert set(figures["agreement"]) == {"picture", "prior", "caption"}
     assert figures["agreement"]["prior"]["images"] == 20
+    guessed = unclip.guess(encoders, prior, faces, 20, torch.Generator().manual_seed(0))
+    assert guessed.figures() == {"cosine": figures["cosine"], "gain": figures["gain"]}
     seen = unclip.zero_shot(encoders, faces, faces)
     assert set(seen["by_plain_prompts"]) == {a.name for a in faces.attributes}
     assert set(unclip.supervised(classifier, faces)) == {a.name for a in faces.attributes}
@@ -265,3 +267,27 @@ def test_directions_are_means_of_the_captions_that_name_a_value():
     assert accuracy(pictures, directions, truth, shown) == pytest.approx(2 / 3)
     shown = torch.tensor([True, False, True])
     assert accuracy(pictures, directions, truth, shown) == 1
+
+
+def test_another_portrait_is_drawn_of_what_the_caption_names(faces, clip):
+    class Mirror:
+        """A wardrobe that has the data set's pictures, and keeps what it was asked for."""
+
+        def __init__(self):
+            self.wishes = []
+
+        def draw(self, chance, wish):
+            self.wishes.append(wish)
+            return wish
+
+        def compose(self, portraits, device):
+            return faces.images[: len(portraits)]
+
+    encoders, mirror = Encoders.load(clip), Mirror()
+    guessed = unclip.guess(encoders, lambda said, _: said.embedding, faces, 20, torch.Generator())
+    found = unclip.another(encoders, mirror, faces, guessed)
+    torch.testing.assert_close(found, guessed.ways["picture"])
+    assert len(mirror.wishes) == 40
+    for wish, labels, named in zip(mirror.wishes, faces.labels, guessed.named, strict=False):
+        said = zip(faces.attributes, labels.tolist(), named.tolist(), strict=True)
+        assert wish == {a.name: a.values[i] for a, i, is_named in said if is_named}

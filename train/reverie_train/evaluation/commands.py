@@ -1,7 +1,7 @@
 """`evaluate`: the figures of an exported folder, by what its configuration trains."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def evaluate_denoiser(config: Config, arguments: argparse.Namespace, out: Path) 
     from . import Evaluation, Size
 
     train, test = (load_dataset(config.data, arguments.data, split) for split in ("train", "test"))
-    classifier = load_or_train(arguments.classifier, train, config.data.pad)
+    classifier = load_or_train(judge_file(config, arguments), train, config.data.pad)
     size = Size(
         arguments.samples, arguments.guided, arguments.wished, arguments.bound, arguments.steps
     )
@@ -72,6 +72,22 @@ def evaluate_clip(config: Config, arguments: argparse.Namespace, out: Path) -> d
     return figures | {"supervised": unclip.supervised(classifier, test)}
 
 
+def evaluate_prior(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
+    from ..clip import Encoders
+    from ..data.lpc import Wardrobe
+    from . import unclip
+
+    device = best_device()
+    test = load_dataset(config.data, arguments.data, "test", device)
+    clip = Encoders.load(Path(config.tables["parts"]["clip"]), device)
+    prior = unclip.Prior(arguments.model, device)
+    generator = torch.Generator(device).manual_seed(0)
+    guessed = unclip.guess(clip, prior, test, arguments.guided, generator)
+    wardrobe = Wardrobe.open(arguments.data / "LPC")
+    ways = guessed.ways | {"another": unclip.another(clip, wardrobe, test, guessed)}
+    return {"images": arguments.guided} | replace(guessed, ways=ways).figures()
+
+
 def evaluate_decoder(config: Config, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     from ..clip import Encoders
     from . import unclip
@@ -90,14 +106,28 @@ EVALUATIONS = {
     "autoencoder": evaluate_autoencoder,
     "latent": evaluate_latent,
     "clip": evaluate_clip,
+    "prior": evaluate_prior,
     "decoder": evaluate_decoder,
 }
 
 
 def judged(config: Config, arguments: argparse.Namespace) -> tuple[Dataset, Classifier]:
     """The held-out set and its classifier, on the card if there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train, test = (
-        load_dataset(config.data, arguments.data, split, device) for split in ("train", "test")
-    )
-    return test, load_or_train(arguments.classifier, train, config.data.pad)
+    path, device = judge_file(config, arguments), best_device()
+    test = load_dataset(config.data, arguments.data, "test", device)
+    # One that has been trained needs of the data set no more than its names.
+    known = test if path.exists() else load_dataset(config.data, arguments.data, device=device)
+    return test, load_or_train(path, known, config.data.pad)
+
+
+def judge_file(config: Config, arguments: argparse.Namespace) -> Path:
+    if arguments.classifier is None:
+        raise ValueError(
+            f"{config.name} is judged by a classifier: name its file with --classifier, "
+            "it is made there if it is missing"
+        )
+    return arguments.classifier
+
+
+def best_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

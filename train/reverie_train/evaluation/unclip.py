@@ -6,6 +6,8 @@ the prior guesses of the caption, and by the caption's own, which is none of a p
 """
 
 import json
+import random
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from torch.nn import functional as F
 from ..clip import Encoders, Said
 from ..data import Dataset
 from ..data.captions import Captions
+from ..data.lpc import Wardrobe
 from ..data.sentences import Sentences, tokenize
 from ..tasks.decoder import EMBEDDING, Decoder, decode
 from ..tasks.prior import sample_prior
@@ -66,10 +69,15 @@ class Prior:
         self.scheduler = UnCLIPScheduler.from_pretrained(folder, subfolder="prior_scheduler")
 
     def __call__(self, said: Said, generator: torch.Generator) -> torch.Tensor:
-        """The better of two samples: the one whose product with the caption's is larger."""
+        """The better of two samples."""
         both = [sample_prior(self.model, self.scheduler, said, generator) for _ in range(2)]
-        first, second = ((z * said.embedding).sum(1, keepdim=True) for z in both)
-        return torch.where(first >= second, *both)
+        return better(said, *both)
+
+
+def better(said: Said, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Of two embeddings [N, D] for each caption, the one whose product with its own is larger."""
+    first, second = ((z * said.embedding).sum(1, keepdim=True) for z in (one, other))
+    return torch.where(first >= second, one, other)
 
 
 def load_decoder(folder: Path, device: torch.device | str) -> tuple[Decoder, dict[str, Any]]:
@@ -80,6 +88,52 @@ def load_decoder(folder: Path, device: torch.device | str) -> tuple[Decoder, dic
     decoder.embedding.weight.data = weight
     decoder.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     return decoder, json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What stands for pictures [N, D], by who says so."""
+
+    ways: dict[str, torch.Tensor]
+    said: Said
+    named: torch.Tensor  # bool [N, A]: the attributes of which it was said
+
+    def figures(self) -> dict[str, Any]:
+        """Cosines with the pictures' own embeddings, and how much the prior adds."""
+        true = self.ways["picture"]
+        cosines = {n: F.cosine_similarity(z, true).mean().item() for n, z in self.ways.items()}
+        return {"cosine": cosines, "gain": cosines["prior"] - cosines["caption"]}
+
+
+def guess(
+    clip: Encoders, prior: Prior, test: Dataset, count: int, generator: torch.Generator
+) -> Guess:
+    """Embeddings of the first `count` pictures: their own, the prior's and a caption's."""
+    sentences = Sentences.of_pictures(clip.tokenizer, test, each=1, seed=3, least=1)
+    said = clip.say(sentences.tokens[:count, 0].long())
+    true = clip.see(test.images[:count])
+    # A caption's embedding is taken as long as a picture's: only its direction is on trial.
+    own = F.normalize(said.embedding) * true.norm(dim=1).mean()
+    ways = {"picture": true, "prior": prior(said, generator), "caption": own}
+    return Guess(ways, said, sentences.named[:count, 0])
+
+
+def another(clip: Encoders, wardrobe: Wardrobe, test: Dataset, guessed: Guess) -> torch.Tensor:
+    """Embeddings of other portraits of which the captions are true: a prior can know no more.
+
+    As of the prior's, the better of two.
+    """
+    chance, device = random.Random(0), test.images.device
+    rows = zip(test.labels.tolist(), guessed.named.tolist(), strict=False)
+    wishes = [
+        {a.name: a.values[i] for a, i, named in zip(test.attributes, *row, strict=True) if named}
+        for row in rows
+    ]
+    both = [
+        clip.see(wardrobe.compose([wardrobe.draw(chance, wish) for wish in wishes], device))
+        for _ in range(2)
+    ]
+    return better(guessed.said, *both)
 
 
 def unclip(
@@ -98,30 +152,22 @@ def unclip(
     """
     device = test.images.device
     generator = torch.Generator(device).manual_seed(0)
-    sentences = Sentences.of_pictures(clip.tokenizer, test, each=1, seed=3, least=1)
-    said = clip.say(sentences.tokens[:count, 0].long())
-    true = clip.see(test.images[:count])
-    # A caption's embedding is taken as long as a picture's: only its direction is on trial.
-    own = F.normalize(said.embedding) * true.norm(dim=1).mean()
-    ways = {"picture": true, "prior": prior(said, generator), "caption": own}
+    guessed = guess(clip, prior, test, count, generator)
     shape = (count, *test.images.shape[1:])
     noise = torch.randn(shape, generator=generator, device=device)
-    drawn = {name: _decode(decoder, z, noise, scale) for name, z in ways.items()}
+    drawn = {name: _decode(decoder, z, noise, scale) for name, z in guessed.ways.items()}
     rows = torch.cat([test.pixels(slice(SHOWN)), *(some[:SHOWN] for some in drawn.values())])
     save_grid(rows.cpu(), out / "unclip.png", columns=SHOWN, scale=3)
-    cosines = {n: F.cosine_similarity(z, true).mean().item() for n, z in ways.items()}
-    named = sentences.named[:count, 0]
     agreements = {
         name: agreement(
             judge(classifier, pictures).labels,
             test.labels[:count].cpu(),
-            named.cpu(),
+            guessed.named.cpu(),
             test.attributes,
         )
         for name, pictures in drawn.items()
     }
-    gain = cosines["prior"] - cosines["caption"]
-    return {"cosine": cosines, "gain": gain, "guidance_scale": scale, "agreement": agreements}
+    return guessed.figures() | {"guidance_scale": scale, "agreement": agreements}
 
 
 def _decode(
