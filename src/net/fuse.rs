@@ -18,7 +18,8 @@ use crate::machine::Class;
 ///
 /// # Panics
 /// For what no kernel does by itself: a scale and shift after anything but a group norm, a sum of two
-/// tensors neither of which is a product's, scores that anything but an attention reads.
+/// tensors neither of which is a product's, moments or probabilities that anything but their norm or
+/// attention reads.
 pub fn fuse(graph: &Graph, class: Class) -> Fused {
     let mut fuser = Fuser::of(graph, class);
     graph.ops.iter().for_each(|op| fuser.take(op));
@@ -110,7 +111,14 @@ impl<'a> Fuser<'a> {
         let y = op.writes();
         match *op {
             // Part of the norm or the attention that they lead to.
-            Plain::Moments { .. } | Plain::Scores { .. } | Plain::Softmax { .. } => {}
+            Plain::Moments { .. } | Plain::Scores { .. } | Plain::Softmax { .. } => {
+                let reader = self.only_reader(y);
+                let led = matches!(
+                    reader,
+                    Some(Plain::Normalise { .. } | Plain::Softmax { .. } | Plain::Values { .. })
+                );
+                assert!(led, "moments and probabilities are kept for nobody but their norm and attention");
+            }
             Plain::Normalise { x, moments, gamma, beta, .. } => self.normalise(x, moments, [gamma, beta], y),
             Plain::ScaleShift { x, by, .. } => match self.waiting[x.0].take() {
                 Some(Waiting::Norm(norm)) => self.norm(norm, Some(by), y),
